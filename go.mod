@@ -1,0 +1,3 @@
+module github.com/fcgiscope/fcgiscope
+
+go 1.26.0
