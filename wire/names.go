@@ -22,28 +22,43 @@ type nameRow struct {
 // Name returns the name of v. A value without one reads KIND(v), a bit without
 // one 0x80; Parse reads both back.
 func (n *Names) Name(v uint32) string {
-	if !n.Mask {
-		for _, r := range n.rows {
-			if r.value == v {
-				return r.name
-			}
+	for _, r := range n.rows {
+		if r.value == v {
+			return r.name
 		}
-		return n.Kind + "(" + strconv.FormatUint(uint64(v), 10) + ")"
 	}
+	return string(n.Append(nil, v))
+}
+
+// Append appends Name(v) to dst.
+func (n *Names) Append(dst []byte, v uint32) []byte {
+	if n.Mask {
+		return n.appendMask(dst, v)
+	}
+	for _, r := range n.rows {
+		if r.value == v {
+			return append(dst, r.name...)
+		}
+	}
+	dst = append(append(dst, n.Kind...), '(')
+	return append(strconv.AppendUint(dst, uint64(v), 10), ')')
+}
+
+func (n *Names) appendMask(dst []byte, v uint32) []byte {
 	if v == 0 {
-		return "0"
+		return append(dst, '0')
 	}
-	var parts []string
+	start := len(dst)
 	for _, r := range n.rows {
 		if v&r.value != 0 {
-			parts = append(parts, r.name)
+			dst = append(append(dst, r.name...), '|')
 			v &^= r.value
 		}
 	}
 	if v != 0 {
-		parts = append(parts, fmt.Sprintf("%#02x", v))
+		return strconv.AppendUint(append(dst, "0x"...), uint64(v), 16)
 	}
-	return strings.Join(parts, "|")
+	return dst[:max(start, len(dst)-1)]
 }
 
 // Known reports whether v has a name; for a mask, whether all its bits have.

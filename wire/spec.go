@@ -136,6 +136,11 @@ func (t Type) String() string {
 
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// AppendText appends t.String() to dst. Its error is always nil.
+func (t Type) AppendText(dst []byte) ([]byte, error) {
+	return typeNames.Append(dst, uint32(t)), nil
+}
+
 func (t *Type) UnmarshalText(b []byte) (err error) {
 	*t, err = ParseType(string(b))
 	return err
