@@ -1,0 +1,105 @@
+package commands
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Main runs fcgiscope with args, the program's name first, and returns its
+// exit code. When ctx ends before the work is done, that is 130.
+func Main(ctx context.Context, args []string, env *Env) int {
+	if len(args) > 1 && args[1] == completeWord {
+		complete(newApp(env), args[2:], env.Stdout)
+		return 0
+	}
+	return report(ctx, env, run(ctx, args, env))
+}
+
+func run(ctx context.Context, args []string, env *Env) error {
+	app := newApp(env)
+	line, err := arrange(app, args)
+	switch {
+	case err != nil:
+		return err
+	case line.help && line.command != nil:
+		return writeHelp(env.Stdout, line.command)
+	case line.help:
+		return writeAppHelp(env.Stdout, app)
+	}
+	return app.RunContext(ctx, line.words)
+}
+
+// newApp builds the application anew, because flags keep what was parsed into
+// them. What it sets is what urfave/cli does otherwise: split values of flags
+// at commas, end the process, print usage errors to stdout, share its help flag
+// between all applications.
+func newApp(env *Env) *cli.App {
+	var version bool
+	app := &cli.App{
+		Name:                      "fcgiscope",
+		Usage:                     "look into FastCGI: send requests, decode captures, check applications",
+		Commands:                  all(env),
+		Reader:                    env.Stdin,
+		Writer:                    env.Stdout,
+		ErrWriter:                 env.Stderr,
+		Compiled:                  time.Unix(0, 0), // or it looks up the program's file
+		DisableSliceFlagSeparator: true,
+		HideHelp:                  true,
+		HideHelpCommand:           true,
+		HideVersion:               true,
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "version", Aliases: []string{"V"}, Usage: "print the version", Destination: &version},
+		},
+	}
+	app.Flags = append(app.Flags, helpFlag())
+	app.Action = func(c *cli.Context) error {
+		switch {
+		case version:
+			return printVersion(env)
+		case c.Args().Present():
+			return unknownCommand(app, c.Args().First())
+		}
+		if err := writeAppHelp(env.Stderr, app); err != nil {
+			return err
+		}
+		return usagef("no command given")
+	}
+	app.Setup() // names the commands
+	for _, c := range app.Commands {
+		prepare(c)
+	}
+	return app
+}
+
+// prepare gives a command, and those below it, what all of them have.
+func prepare(c *cli.Command) {
+	c.HideHelp, c.HideHelpCommand = true, true
+	c.OnUsageError = onUsageError
+	c.Flags = append(c.Flags, helpFlag())
+	if c.Action == nil {
+		c.Action = func(*cli.Context) error {
+			return withHint(usagef("%s: which one?", c.Name), c.HelpName+" --help lists them")
+		}
+	}
+	for _, sub := range c.Subcommands {
+		sub.HelpName = c.HelpName + " " + sub.Name
+		prepare(sub)
+	}
+}
+
+// helpFlag returns a flag that arrange looks for, so that the library never
+// comes to print its own help.
+func helpFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "print this help"}
+}
+
+// onUsageError is told of values that a flag does not take.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	text := strings.Replace(err.Error(), "for flag -", "for --", 1)
+	return withHint(usagef("%s: %s", c.Command.Name, text), "see "+c.Command.HelpName+" --help")
+}

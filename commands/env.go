@@ -1,0 +1,51 @@
+package commands
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// An Env is what a command sees of the process that runs it.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+	Terminal       Terminal
+}
+
+// A Terminal says which of the standard streams are one, and how wide it is.
+type Terminal struct {
+	Stdin, Stdout, Stderr bool
+	// Width returns the columns of the terminal; nil or 0: not known.
+	Width func() int
+}
+
+// OS returns the environment of this process. A stdout whose reader has gone
+// is an error from then on and no longer a signal that kills: the command ends
+// what it has started, quietly.
+func OS() *Env {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return &Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv,
+		Now:    time.Now,
+		Terminal: Terminal{
+			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
+			Stdout: term.IsTerminal(int(os.Stdout.Fd())),
+			Stderr: term.IsTerminal(int(os.Stderr.Fd())),
+			Width: func() int {
+				width, _, err := term.GetSize(int(os.Stdout.Fd()))
+				if err != nil {
+					return 0
+				}
+				return width
+			},
+		},
+	}
+}

@@ -1,0 +1,110 @@
+package commands
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// A duration is the value of a flag: with a unit, or a bare number of seconds
+// as curl takes it. 0 is no limit.
+type duration time.Duration
+
+// Set implements flag.Value.
+func (d *duration) Set(s string) error {
+	if seconds, err := strconv.ParseFloat(s, 64); err == nil {
+		if math.IsNaN(seconds) || seconds < 0 || seconds > float64(math.MaxInt64/int64(time.Second)) {
+			return fmt.Errorf("not a length of time")
+		}
+		*d = duration(seconds * float64(time.Second))
+		return nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return fmt.Errorf("want seconds (5, 0.5) or a number with a unit (300ms, 2m)")
+	}
+	*d = duration(v)
+	return nil
+}
+
+// String returns such as "1m0s".
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	s := time.Duration(*d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	return s
+}
+
+// durationFlag makes a flag that holds its value in d.
+func durationFlag(category, name string, aliases []string, usage string, d *duration) cli.Flag {
+	return &cli.GenericFlag{Name: name, Aliases: aliases, Category: category, Usage: usage, Value: d}
+}
+
+// A list is the value of a flag that may come several times; values are kept
+// as they are and in order.
+type list []string
+
+// Set implements flag.Value.
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// String returns "": such flags have no default.
+func (l *list) String() string { return "" }
+
+// A choice is the value of a flag that takes one of some words.
+type choice struct {
+	word  string
+	words []string
+}
+
+// Set implements flag.Value.
+func (c *choice) Set(s string) error {
+	if slices.Contains(c.words, s) {
+		c.word = s
+		return nil
+	}
+	if near := nearest(s, c.words); near != "" {
+		return fmt.Errorf("did you mean %s?", near)
+	}
+	return fmt.Errorf("want %s", orList(c.words))
+}
+
+// String returns the word.
+func (c *choice) String() string { return c.word }
+
+// choiceFlag makes a flag that takes one of words.
+func choiceFlag(category, name string, aliases []string, usage string, c *choice) cli.Flag {
+	return &cli.GenericFlag{Name: name, Aliases: aliases, Category: category, Usage: usage, Value: c}
+}
+
+// orList returns "a, b or c".
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// timing is how long to wait for a peer.
+type timing struct {
+	idle, connect, whole duration
+}
+
+func (t *timing) flags() []cli.Flag {
+	t.idle, t.connect = duration(time.Minute), duration(5*time.Second)
+	const category = "Time limits (seconds, or with a unit; 0 is none)"
+	return []cli.Flag{
+		durationFlag(category, "timeout", nil, "give up when nothing comes for `TIME`", &t.idle),
+		durationFlag(category, "connect-timeout", nil, "give up when there is no connection after `TIME`", &t.connect),
+		durationFlag(category, "max-time", []string{"m"}, "give up when all is not done after `TIME`", &t.whole),
+	}
+}

@@ -1,0 +1,146 @@
+package commands
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// helpWidth is the most columns that a line of help has.
+const helpWidth = 100
+
+// flagColumn is where the text of a flag begins.
+const flagColumn = 30
+
+// writeAppHelp prints what there is.
+func writeAppHelp(w io.Writer, app *cli.App) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: %s\n\nusage: %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", app.Name, app.Usage, app.Name)
+	for _, c := range app.Commands {
+		if !c.Hidden {
+			writeEntry(&b, 14, c.Name, c.Usage)
+		}
+	}
+	b.WriteString("\nfcgiscope COMMAND --help explains a command. Flags may come before and after the arguments.\n\nExit codes:\n")
+	for _, row := range exits {
+		if row.code != 0 {
+			writeEntry(&b, 6, fmt.Sprint(row.code), row.meaning)
+		}
+	}
+	return write(w, b.Bytes())
+}
+
+// writeHelp prints the help of a command.
+func writeHelp(w io.Writer, c *cli.Command) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: %s\n\nusage: %s\n", c.HelpName, c.Usage, strings.TrimSpace(c.HelpName+" [FLAGS] "+c.ArgsUsage))
+	if c.Description != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Description))
+	}
+	if len(c.Subcommands) > 0 {
+		b.WriteString("\nCommands:\n")
+		for _, sub := range c.Subcommands {
+			writeEntry(&b, 14, sub.Name, sub.Usage)
+		}
+	}
+	headings := categories(c.Flags)
+	for _, category := range headings {
+		title := category
+		if len(headings) == 1 {
+			title = "Flags"
+		}
+		fmt.Fprintf(&b, "\n%s:\n", title)
+		for _, f := range c.Flags {
+			if visible(f) && categoryOf(f) == category {
+				writeFlag(&b, f.(cli.DocGenerationFlag))
+			}
+		}
+	}
+	return write(w, b.Bytes())
+}
+
+// categories returns the headings of flags in the order of their first use;
+// the flags without one come last.
+func categories(flags []cli.Flag) []string {
+	var list []string
+	seen := map[string]bool{otherFlags: true}
+	for _, f := range flags {
+		if name := categoryOf(f); visible(f) && !seen[name] {
+			seen[name] = true
+			list = append(list, name)
+		}
+	}
+	return append(list, otherFlags)
+}
+
+const otherFlags = "Other flags"
+
+func categoryOf(f cli.Flag) string {
+	if name := f.(cli.CategorizableFlag).GetCategory(); name != "" {
+		return name
+	}
+	return otherFlags
+}
+
+func visible(f cli.Flag) bool { return f.(cli.VisibleFlag).IsVisible() }
+
+// writeFlag prints one flag. The word in backquotes of its usage is the name
+// of its value.
+func writeFlag(b *bytes.Buffer, f cli.DocGenerationFlag) {
+	usage, value := f.GetUsage(), ""
+	if before, rest, ok := strings.Cut(usage, "`"); ok {
+		name, after, _ := strings.Cut(rest, "`")
+		usage, value = before+name+after, " "+name
+	}
+	long, short := "", ""
+	for _, name := range f.(cli.Flag).Names() {
+		if len(name) == 1 {
+			short = "-" + name + ", "
+		} else if long == "" {
+			long = "--" + name
+		}
+	}
+	if short == "" {
+		short = "    "
+	}
+	if long == "" {
+		short = strings.TrimSuffix(short, ", ")
+	}
+	if text := f.GetDefaultText(); f.TakesValue() && text != "" && text != `""` {
+		usage += " (default " + strings.Trim(text, `"`) + ")"
+	}
+	writeEntry(b, flagColumn, short+long+value, usage)
+}
+
+// writeEntry prints a term and, beginning in a column, its explanation.
+func writeEntry(b *bytes.Buffer, column int, term, text string) {
+	line := "  " + term
+	if len(line) >= column {
+		b.WriteString(line + "\n")
+		line = ""
+	}
+	line += strings.Repeat(" ", column-len(line))
+	first := true
+	for word := range strings.FieldsSeq(text) {
+		if !first && len([]rune(line))+1+len([]rune(word)) > helpWidth {
+			b.WriteString(line + "\n")
+			line, first = strings.Repeat(" ", column), true
+		}
+		if !first {
+			line += " "
+		}
+		line, first = line+word, false
+	}
+	b.WriteString(line + "\n")
+}
+
+// write writes a result to stdout.
+func write(w io.Writer, p []byte) error {
+	if _, err := w.Write(p); err != nil {
+		return outputError{err}
+	}
+	return nil
+}
