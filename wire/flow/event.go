@@ -197,5 +197,3 @@ func clone(b []byte) []byte {
 	}
 	return append([]byte{}, b...)
 }
-
-type state struct{}
