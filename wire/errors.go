@@ -12,6 +12,7 @@ type TruncatedError struct {
 	Got    []byte // what there is of it
 }
 
+// Error says where and how much.
 func (e *TruncatedError) Error() string {
 	return fmt.Sprintf("wire: stream ends inside a record at offset %d: %d of %d bytes", e.Offset, len(e.Got), e.Want)
 }
@@ -25,6 +26,7 @@ type BodyError struct {
 	Want, Got int // bytes
 }
 
+// Error says where and how much.
 func (e *BodyError) Error() string {
 	return fmt.Sprintf("wire: %v body has %d bytes, not %d", e.Type, e.Got, e.Want)
 }
@@ -36,6 +38,7 @@ type PairError struct {
 	Got    int    // bytes there are of it
 }
 
+// Error says where and how much.
 func (e *PairError) Error() string {
 	return fmt.Sprintf("wire: name-value pair at offset %d is cut: %d of at least %d bytes", e.Offset, e.Got, e.Want)
 }

@@ -134,7 +134,10 @@ var roleNames = &Names{Kind: "ROLE", rows: []nameRow{
 	{1, "RESPONDER"}, {2, "AUTHORIZER"}, {3, "FILTER"},
 }}
 
-func (r Role) String() string               { return roleNames.Name(uint32(r)) }
+// String returns the name of the role in the specification, or ROLE(7) where it has none.
+func (r Role) String() string { return roleNames.Name(uint32(r)) }
+
+// MarshalText returns what String returns.
 func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Known reports whether the specification names the role.
@@ -146,6 +149,7 @@ func ParseRole(s string) (Role, error) {
 	return Role(v), err
 }
 
+// UnmarshalText is ParseRole as a method.
 func (r *Role) UnmarshalText(b []byte) (err error) {
 	*r, err = ParseRole(string(b))
 	return err
@@ -160,7 +164,10 @@ const KeepConn Flags = 1
 
 var flagNames = &Names{Kind: "FLAGS", Mask: true, rows: []nameRow{{1, "KEEP_CONN"}}}
 
-func (f Flags) String() string               { return flagNames.Name(uint32(f)) }
+// String returns the names of the flags that are set, joined by |.
+func (f Flags) String() string { return flagNames.Name(uint32(f)) }
+
+// MarshalText returns what String returns.
 func (f Flags) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // ParseFlags reads flags by name, joined by |, or as a number.
@@ -169,6 +176,7 @@ func ParseFlags(s string) (Flags, error) {
 	return Flags(v), err
 }
 
+// UnmarshalText is ParseFlags as a method.
 func (f *Flags) UnmarshalText(b []byte) (err error) {
 	*f, err = ParseFlags(string(b))
 	return err
@@ -190,7 +198,10 @@ var protocolStatusNames = &Names{Kind: "PROTOCOL_STATUS", rows: []nameRow{
 	{0, "REQUEST_COMPLETE"}, {1, "CANT_MPX_CONN"}, {2, "OVERLOADED"}, {3, "UNKNOWN_ROLE"},
 }}
 
-func (s ProtocolStatus) String() string               { return protocolStatusNames.Name(uint32(s)) }
+// String returns the name of the status in the specification, or PROTOCOL_STATUS(9) where it has none.
+func (s ProtocolStatus) String() string { return protocolStatusNames.Name(uint32(s)) }
+
+// MarshalText returns what String returns.
 func (s ProtocolStatus) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Known reports whether the specification names the status.
@@ -202,6 +213,7 @@ func ParseProtocolStatus(s string) (ProtocolStatus, error) {
 	return ProtocolStatus(v), err
 }
 
+// UnmarshalText is ParseProtocolStatus as a method.
 func (s *ProtocolStatus) UnmarshalText(b []byte) (err error) {
 	*s, err = ParseProtocolStatus(string(b))
 	return err
@@ -227,6 +239,7 @@ func (d Direction) String() string {
 	return "to-server"
 }
 
+// MarshalText returns what String returns.
 func (d Direction) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // The names a web server may ask for. See FastCGI 1.0, section 4.1.

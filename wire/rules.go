@@ -16,6 +16,7 @@ const (
 // String returns "must", "should" or "note".
 func (l Level) String() string { return [...]string{"must", "should", "note"}[l] }
 
+// MarshalText returns what String returns.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // A RuleID names a rule. Ids never change and are never used again.

@@ -134,6 +134,7 @@ func (t Type) String() string {
 	return typeNames.Name(uint32(t))
 }
 
+// MarshalText returns what String returns.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // AppendText appends t.String() to dst. Its error is always nil.
@@ -141,6 +142,7 @@ func (t Type) AppendText(dst []byte) ([]byte, error) {
 	return typeNames.Append(dst, uint32(t)), nil
 }
 
+// UnmarshalText is ParseType as a method.
 func (t *Type) UnmarshalText(b []byte) (err error) {
 	*t, err = ParseType(string(b))
 	return err
