@@ -1,4 +1,4 @@
 <?php
+// Ends before any output: STDERR and Status 500.
 header('Content-Type: text/plain');
-echo "before\n";
 no_such_function();
