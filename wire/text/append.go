@@ -275,7 +275,7 @@ func (l *Line) appendAt(dst []byte) []byte {
 		return l.Time.AppendFormat(append(dst, "@at "...), time.RFC3339Nano)
 	}
 	unit, name := time.Second, "s"
-	if l.After < time.Second {
+	if l.After > 0 && l.After < time.Second {
 		unit, name = time.Millisecond, "ms"
 	}
 	whole, part := int64(l.After/unit), int64(l.After%unit)
@@ -326,7 +326,10 @@ func appendWord(dst []byte, s string) []byte {
 func appendComment(dst []byte, s string) []byte {
 	dst = append(dst, '#')
 	for _, r := range s {
-		if r == utf8.RuneError || r < ' ' && r != '\t' || r == '\x7f' || r > '~' && !visible(r, 4) {
+		switch {
+		case r == '\t':
+			r = ' '
+		case r == utf8.RuneError || r < ' ' || r == '\x7f' || r > '~' && !visible(r, utf8.UTFMax):
 			r = '?'
 		}
 		dst = utf8.AppendRune(dst, r)

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // A SyntaxError says what is wrong with a text, and where.
@@ -80,7 +81,7 @@ func (s *scanner) bare(stop string) []byte {
 	start := s.pos
 	for s.pos < len(s.line) {
 		c := s.line[s.pos]
-		if isSpace(c) || c == '"' || bytes.IndexByte([]byte(stop), c) >= 0 {
+		if isSpace(c) || c == '"' || strings.IndexByte(stop, c) >= 0 {
 			break
 		}
 		s.pos++

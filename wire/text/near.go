@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // didYouMean is the hint for a word that is none of names: the nearest of them,
 // or all of them when there are few.
@@ -40,7 +43,12 @@ func nearest(word string, names []string) string {
 
 // fold makes the ways of writing a name equal: case, - and _.
 func fold(s string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
 }
 
 // distance is how many bytes must be put in, left out, changed or swapped with
@@ -50,12 +58,12 @@ func distance(a, b string) int {
 		return max(len(a), len(b))
 	}
 	var before, last, row [65]int
-	for j := range b {
+	for j := range len(b) {
 		last[j+1] = j + 1
 	}
-	for i := range a {
+	for i := range len(a) {
 		row[0] = i + 1
-		for j := range b {
+		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -146,14 +147,24 @@ func unescape(dst, s []byte) ([]byte, int) {
 	if len(s) < 2 {
 		return dst, 0
 	}
-	if i := bytes.IndexByte([]byte(`nrt"\abfv'`), s[1]); i >= 0 {
+	if s[1] == 'x' && len(s) >= 4 {
+		high, low := unhexDigit(s[2]), unhexDigit(s[3])
+		if high|low > 15 {
+			return dst, 0
+		}
+		return append(dst, high<<4|low), 4
+	}
+	if i := strings.IndexByte(`nrt"\abfv'`, s[1]); i >= 0 {
 		return append(dst, "\n\r\t\"\\\a\b\f\v'"[i]), 2
 	}
-	n := map[byte]int{'x': 4, 'u': 6, 'U': 10}[s[1]]
-	if s[1] >= '0' && s[1] <= '3' {
-		n = 4
+	n := 4 // \101
+	switch s[1] {
+	case 'u':
+		n = 6
+	case 'U':
+		n = 10
 	}
-	if n == 0 || len(s) < n {
+	if len(s) < n {
 		return dst, 0
 	}
 	r, multibyte, _, err := strconv.UnquoteChar(string(s[:n]), '"')

@@ -18,6 +18,7 @@ type Reader struct {
 	line  []byte
 	n     int // number of line
 	build builder
+	arg   argument
 	raw   []byte
 	bad   bool  // the entry before has an error: what continues it is skipped
 	err   error // what the reader said when it was asked for the next line's beginning
@@ -104,6 +105,7 @@ func (r *Reader) readLine() error {
 	}
 	r.n++
 	if long {
+		r.bad = true
 		return &SyntaxError{Line: r.n, Column: maxLine, What: fmt.Sprintf("the line is longer than %d bytes", maxLine)}
 	}
 	r.line = bytes.TrimSuffix(bytes.TrimSuffix(r.line, []byte("\n")), []byte("\r"))
@@ -129,7 +131,8 @@ func (r *Reader) each(s *scanner, take func(s *scanner, a *argument, indented bo
 		for s.space() {
 			a, err := s.argument()
 			if err == nil {
-				err = take(s, &a, indented)
+				r.arg = a
+				err = take(s, &r.arg, indented)
 			}
 			if err != nil {
 				return err

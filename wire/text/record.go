@@ -1,7 +1,6 @@
 package text
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -261,7 +260,8 @@ func (b *builder) finish(s *scanner) (wire.Record, error) {
 	}
 	switch {
 	case b.given&(1<<keyPadding) == 0:
-		b.padding = append(b.padding[:0], bytes.Repeat([]byte{0}, int(h.PaddingLength))...)
+		var zeros [wire.MaxPadding]byte
+		b.padding = append(b.padding[:0], zeros[:h.PaddingLength]...)
 	case b.given&(1<<keyPad) == 0:
 		h.PaddingLength = uint8(len(b.padding))
 	}
