@@ -1,0 +1,352 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+)
+
+// A conn is a connection. One goroutine at a time reads it; handlers run on
+// that goroutine or on ones of their own, see start.
+type conn struct {
+	srv  *Server
+	nc   net.Conn
+	ctx  context.Context // the base of the handlers' contexts
+	stop func() bool     // ends the watch over ctx
+	done func()
+
+	// For the goroutine that reads.
+	r     *wire.Reader
+	ready *Exchange // its PARAMS are complete, its handler not started
+
+	// For srv.inline.
+	inlined                bool
+	epoch                  int
+	inlineX                *Exchange
+	prevInline, nextInline *conn
+
+	obsMu sync.Mutex
+	obs   Observer
+
+	wmu     sync.Mutex
+	w       *wire.Writer
+	writeBy time.Time // the deadline that is set
+	fault   *faulty   // nil where the protocol is kept
+
+	mu         sync.Mutex
+	changed    sync.Cond   // input came, was read, or is not wanted any more
+	active     []*Exchange // begun and not ended
+	busy       int         // begun, and their END_REQUEST not written
+	open       int         // begun, and not released
+	running    int         // handlers
+	goroutines int
+	readBy     time.Time // the deadline that is set
+	closeAfter bool      // no new requests, and close after the last
+	closing    bool      // no record is handled any more
+	lingering  bool      // but what comes is read for a while
+	readOver   bool      // nothing can be read any more
+	dead       error     // why the connection was closed before its time
+	how        flow.CloseKind
+	halfClosed *time.Timer
+}
+
+func newConn(ctx context.Context, s *Server, nc net.Conn, done func()) *conn {
+	c := &conn{srv: s, nc: nc, ctx: ctx, done: done, goroutines: 1, how: flow.CloseByApp}
+	c.changed.L = &c.mu
+	c.r = wire.NewReader(readSide{c})
+	c.w = wire.NewWriter(writeSide{c})
+	if s.Fault != nil {
+		c.fault = newFaulty(s.Fault, c)
+	}
+	if s.Observe != nil {
+		c.obs = s.Observe(nc)
+	}
+	return c
+}
+
+// loop reads the connection until it is over, or until another goroutine has
+// taken that over while this one ran a handler.
+func (c *conn) loop() {
+	defer c.leave()
+	for {
+		if x := c.ready; x != nil && !c.recordBuffered() {
+			c.ready = nil
+			if !c.start(x) {
+				return
+			}
+		}
+		if c.isClosing() {
+			c.discard()
+			break
+		}
+		rec, err := c.r.ReadRecord()
+		if err != nil {
+			err = c.readFailed(err)
+		} else {
+			err = c.handle(rec)
+		}
+		if err != nil {
+			break
+		}
+	}
+	c.abandon()
+}
+
+// abandon ends the requests that no handler knows of.
+func (c *conn) abandon() {
+	c.mu.Lock()
+	active := append([]*Exchange(nil), c.active...)
+	c.mu.Unlock()
+	for _, x := range active {
+		if !x.started {
+			c.end(x, ErrPeerGone)
+		}
+	}
+}
+
+// recordBuffered reports whether a whole record has been read already.
+func (c *conn) recordBuffered() bool {
+	_, n := wire.Split(c.r.Buffered())
+	return n > 0
+}
+
+// start runs the handler of x: on this goroutine if x is alone and has all its
+// input, which saves the switch to another one; on its own otherwise. It
+// reports whether this goroutine has to read on.
+func (c *conn) start(x *Exchange) bool {
+	c.mu.Lock()
+	if x.over {
+		c.mu.Unlock()
+		return true
+	}
+	alone := x.inputComplete() && len(c.r.Buffered()) == 0 && len(c.active) == 1 && c.running == 0
+	x.started = true
+	c.running++
+	if !alone {
+		c.goroutines++
+	}
+	c.mu.Unlock()
+	if limit := c.srv.limits.HandlerTime; limit > 0 {
+		x.ctx.deadline = time.Now().Add(limit)
+	}
+	if alone {
+		c.inlineX = x
+		c.srv.inline.enter(c)
+		// A handler that ends its goroutine ends this one too.
+		returned := false
+		defer func() {
+			if !returned && c.srv.inline.leave(c) {
+				c.enter()
+				go c.loop()
+			}
+		}()
+		c.run(x)
+		returned = true
+		return c.srv.inline.leave(c)
+	}
+	c.watch(x)
+	go func() {
+		defer c.leave()
+		c.run(x)
+	}()
+	return true
+}
+
+// handedOver: another goroutine reads while the handler runs on. It is called
+// under srv.inline's lock.
+func (c *conn) handedOver() {
+	c.watch(c.inlineX)
+	c.enter()
+	go c.loop()
+}
+
+// watch ends x when its time is up.
+func (c *conn) watch(x *Exchange) {
+	if d := x.ctx.deadline; !d.IsZero() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !x.returned {
+			x.timer = time.AfterFunc(time.Until(d), func() { c.end(x, ErrTimeLimit) })
+		}
+	}
+}
+
+// run runs the handler and ends the request.
+func (c *conn) run(x *Exchange) {
+	finished := false
+	defer func() {
+		if !finished {
+			c.panicked(x, recover())
+		}
+		c.mu.Lock()
+		c.running--
+		x.returned = true
+		if x.timer != nil {
+			x.timer.Stop()
+		}
+		c.mu.Unlock()
+		c.end(x, nil)
+		c.release(x)
+	}()
+	c.srv.Handler(&x.ctx, x)
+	finished = true
+}
+
+// end ends a request, once: with what the handler wrote if why is nil, or
+// because of why. It reports whether this call did it.
+func (c *conn) end(x *Exchange, why error) bool {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.mu.Lock()
+	if x.over {
+		c.mu.Unlock()
+		return false
+	}
+	x.over = true
+	// An id may be used again as soon as END_REQUEST is read, so it is free
+	// before that is written.
+	for i, other := range c.active {
+		if other == x {
+			c.active = append(c.active[:i], c.active[i+1:]...)
+			break
+		}
+	}
+	c.closeAfter = c.closeAfter || !x.KeepConn
+	started := x.started
+	c.changed.Broadcast()
+	c.mu.Unlock()
+
+	cause := why
+	if cause == nil {
+		cause = ErrEnded
+	}
+	x.ctx.end(cause)
+	x.writeEnd(why)
+	c.w.Flush()
+	if !started {
+		c.release(x)
+	}
+	c.mu.Lock()
+	c.busy--
+	last := c.busy == 0 && c.closeAfter
+	linger := !x.stdin.ended
+	c.mu.Unlock()
+	if last {
+		c.close(linger)
+	}
+	return true
+}
+
+// release gives back what x held, when its handler will not look at it again.
+func (c *conn) release(x *Exchange) {
+	c.mu.Lock()
+	c.open--
+	c.mu.Unlock()
+	x.free()
+	c.srv.inFlight.Add(-1)
+}
+
+// close closes the connection after its last answer. If the peer may still be
+// sending, what it sends is read for a while: a connection that is closed over
+// unread bytes is reset, and the peer may lose the answer.
+func (c *conn) close(linger bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	c.closing = true
+	c.changed.Broadcast()
+	if c.lingering = linger && !c.readOver; !c.lingering {
+		c.nc.Close()
+		return
+	}
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	c.nc.SetReadDeadline(time.Now().Add(lingerTime))
+}
+
+// kill closes the connection and cancels its handlers.
+func (c *conn) kill(why error) {
+	c.mu.Lock()
+	if c.dead == nil {
+		c.dead = why
+	}
+	c.closing = true
+	active := append([]*Exchange(nil), c.active...)
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	c.nc.Close()
+	for _, x := range active {
+		x.ctx.end(why)
+	}
+}
+
+// drain closes the connection if it is idle, and else after its last request.
+func (c *conn) drain() {
+	c.mu.Lock()
+	c.closeAfter = true
+	idle := c.busy == 0
+	c.mu.Unlock()
+	if idle {
+		c.close(false)
+	}
+}
+
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
+func (c *conn) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.goroutines++
+}
+
+// leave: a goroutine is done with the connection. The last one ends it.
+func (c *conn) leave() {
+	c.mu.Lock()
+	c.goroutines--
+	last := c.goroutines == 0
+	how, dead := c.how, c.dead
+	c.mu.Unlock()
+	if !last {
+		return
+	}
+	c.nc.Close()
+	if c.stop != nil {
+		c.stop()
+	}
+	if c.halfClosed != nil {
+		c.halfClosed.Stop()
+	}
+	if c.obs != nil {
+		c.obsMu.Lock()
+		c.obs.Closed(time.Now(), how, dead)
+		c.obsMu.Unlock()
+	}
+	c.srv.dropConn(c)
+	c.done()
+}
+
+func (c *conn) report(id uint16, err error) {
+	if c.srv.ErrorLog == nil {
+		return
+	}
+	peer := "a local peer"
+	if a := c.nc.RemoteAddr(); a != nil && a.String() != "" && a.String() != "@" && a.String() != "pipe" {
+		peer = a.String()
+	}
+	if id != 0 {
+		err = fmt.Errorf("request %d: %w", id, err)
+	}
+	c.srv.ErrorLog(fmt.Errorf("server: %s: %w", peer, err))
+}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// echo prints what it was sent.
+func echo(_ context.Context, x *Exchange) {
+	if queryValue(x, "format") == "json" || strings.Contains(x.Param("HTTP_ACCEPT"), "application/json") {
+		echoJSON(x)
+		return
+	}
+	io.WriteString(x.Stdout, textHeader)
+	fmt.Fprintf(x.Stdout, "%s %s\n", oneLine([]byte(x.Param("REQUEST_METHOD"))), oneLine([]byte(uri(x))))
+	fmt.Fprintf(x.Stdout, "role %v, request id %d, %d params\n\n", x.Role, x.ID, len(x.Params))
+	writeParams(x.Stdout, x.Params)
+	for _, stream := range []io.Reader{x.Stdin, x.Data} {
+		body := &counter{r: stream, first: func() { io.WriteString(x.Stdout, "\n") }}
+		if _, err := io.Copy(x.Stdout, body); err != nil {
+			return
+		}
+	}
+}
+
+// uri returns REQUEST_URI, or what can be put together where there is none.
+func uri(x *Exchange) string {
+	if u, ok := x.Lookup("REQUEST_URI"); ok {
+		return string(u)
+	}
+	u := x.Param("SCRIPT_NAME") + x.Param("PATH_INFO")
+	if q := x.Param("QUERY_STRING"); q != "" {
+		u += "?" + q
+	}
+	return u
+}
+
+// A counter counts what is read, and calls first before the first byte of it.
+type counter struct {
+	r     io.Reader
+	first func()
+	n     int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if n > 0 && c.n == 0 && c.first != nil {
+		c.first()
+	}
+	c.n += int64(n)
+	return n, err
+}
+
+// echoJSON names things as the machine-readable output does: what is no plain
+// text has _base64 behind its name.
+func echoJSON(x *Exchange) {
+	io.WriteString(x.Stdout, "Content-Type: application/json\r\n\r\n")
+	fmt.Fprintf(x.Stdout, `{"role":%s,"request_id":%d,"keep_conn":%t,"method":%s,"uri":%s,"params":[`,
+		quoted([]byte(x.Role.String())), x.ID, x.KeepConn, quoted([]byte(x.Param("REQUEST_METHOD"))), quoted([]byte(uri(x))))
+	for i, p := range x.Params {
+		if i > 0 {
+			io.WriteString(x.Stdout, ",")
+		}
+		fmt.Fprintf(x.Stdout, "{%s,%s}", member("name", p.Name), member("value", p.Value))
+	}
+	io.WriteString(x.Stdout, "]")
+	for _, s := range []struct {
+		name string
+		r    io.Reader
+	}{{"stdin", x.Stdin}, {"data", x.Data}} {
+		n, err := streamMember(x.Stdout, s.name, s.r)
+		if err != nil {
+			return
+		}
+		fmt.Fprintf(x.Stdout, `,"%s_bytes":%d`, s.name, n)
+	}
+	io.WriteString(x.Stdout, "}\n")
+}
+
+// streamMember writes a stream as a member: as text if it is short and plain.
+func streamMember(w io.Writer, name string, r io.Reader) (n int64, err error) {
+	const short = 64 << 10
+	head, err := io.ReadAll(io.LimitReader(r, short))
+	if err != nil {
+		return 0, err
+	}
+	if len(head) < short && plain(head) {
+		_, err := fmt.Fprintf(w, ",%s", member(name, head))
+		return int64(len(head)), err
+	}
+	fmt.Fprintf(w, `,"%s_base64":"`, name)
+	enc := base64.NewEncoder(base64.StdEncoding, w)
+	enc.Write(head)
+	rest, err := io.Copy(enc, r)
+	enc.Close()
+	io.WriteString(w, `"`)
+	return int64(len(head)) + rest, err
+}
+
+// member returns "name":"b", or "name_base64":"…" where b is no plain text.
+func member(name string, b []byte) string {
+	if plain(b) {
+		return `"` + name + `":` + string(quoted(b))
+	}
+	return `"` + name + `_base64":"` + base64.StdEncoding.EncodeToString(b) + `"`
+}
+
+// plain reports whether b is text without control characters but tabs and
+// line ends.
+func plain(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
+
+func quoted(b []byte) []byte {
+	q, _ := json.Marshal(string(b)) // a string cannot fail
+	return q
+}
+
+// oneLine returns b as it is, or quoted where it would not be one line of text.
+func oneLine(b []byte) string {
+	if plain(b) && !strings.ContainsAny(string(b), "\r\n") {
+		return string(b)
+	}
+	return strconv.Quote(string(b))
+}

@@ -1,0 +1,52 @@
+package server
+
+import "io"
+
+// An input is STDIN or DATA of a request. Its fields are under conn.mu.
+type input struct {
+	x     *Exchange
+	b     []byte // b[at:] waits for the handler
+	at    int
+	ended bool // by the empty record
+	none  bool // the role has no such stream; what comes is ignored
+}
+
+func (in *input) waiting() int { return len(in.b) - in.at }
+
+// put adds p to what waits.
+func (in *input) put(p []byte) {
+	if in.at > 0 && len(in.b)+len(p) > cap(in.b) {
+		in.b = in.b[:copy(in.b, in.b[in.at:])]
+		in.at = 0
+	}
+	in.b = append(in.b, p...)
+}
+
+// Read returns what has come, and waits if that is nothing.
+func (in *input) Read(p []byte) (int, error) {
+	c := in.x.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		switch {
+		case in.x.over:
+			return 0, ErrEnded
+		case len(p) == 0:
+			return 0, nil
+		case in.waiting() > 0:
+			n := copy(p, in.b[in.at:])
+			if in.at += n; in.at == len(in.b) {
+				in.b, in.at = in.b[:0], 0
+			}
+			in.x.kept -= n
+			c.srv.buffered.Add(-int64(n))
+			c.changed.Broadcast()
+			return n, nil
+		case in.ended || in.none:
+			return 0, io.EOF
+		case c.dead != nil:
+			return 0, io.ErrUnexpectedEOF
+		}
+		c.changed.Wait()
+	}
+}
