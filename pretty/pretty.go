@@ -58,6 +58,9 @@ func Formats() []Format {
 		{"text", "one line a record, then its pairs and findings; can be read back", true, newText},
 		{"table", "one row a record", true, newTable},
 		{"jsonl", "JSON Lines: one object an event, for other programs", true, newJSONL},
+		{"summary", "one line a request, like an access log", false, newSummary},
+		{"hex", "every byte with what it means", true, newHex},
+		{"requests", "one block a request: parameters, bodies, response header, end, findings", false, newRequests},
 	}
 }
 

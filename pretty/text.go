@@ -83,7 +83,7 @@ func (s *textSink) render(e *flow.Event) {
 	case flow.KindClosed:
 		s.closed(e)
 	case flow.KindLost:
-		s.comment("# ", strconv.FormatInt(e.Length, 10)+" events were lost: they came faster than they could be shown")
+		s.plain = appendAside(s.plain, e)
 	}
 }
 
@@ -201,11 +201,7 @@ func (s *textSink) desync(e *flow.Event) {
 	shown := clip(e.Data, s.o.MaxBody)
 	s.plain = text.AppendRaw(s.plain, e.Dir, shown)
 	s.plain = appendCut(s.plain, "not shown", len(e.Data)-len(shown))
-	words := "no record: " + strconv.Itoa(len(e.Data)) + " bytes"
-	if e.Hint != "" {
-		words += ", " + e.Hint
-	}
-	s.comment("    # ", words)
+	s.damage(e)
 }
 
 // truncated writes what there is of a record as a record that promises more,
@@ -222,7 +218,13 @@ func (s *textSink) truncated(e *flow.Event) {
 		s.plain = text.Append(s.plain, e.Dir, rec)
 		s.plain = appendCut(s.plain, "not shown", n-len(shown))
 	}
-	s.comment("    # ", "truncated: "+strconv.FormatInt(e.Got, 10)+" of "+strconv.FormatInt(e.Length, 10)+" bytes")
+	s.damage(e)
+}
+
+// damage says beneath bytes what is wrong with them.
+func (s *textSink) damage(e *flow.Event) {
+	s.plain = appendDamage(append(s.plain, "    # "...), e)
+	s.plain = append(s.plain, '\n')
 }
 
 // closed says how the connection ended, where that was seen.
