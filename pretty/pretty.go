@@ -61,6 +61,9 @@ func Formats() []Format {
 		{"summary", "one line a request, like an access log", false, newSummary},
 		{"hex", "every byte with what it means", true, newHex},
 		{"requests", "one block a request: parameters, bodies, response header, end, findings", false, newRequests},
+		{"diagram", "a sequence diagram of each connection", true, newDiagram},
+		{"perl", "as dump_record of Perl's Net::FastCGI prints records", true, newPerl},
+		{"raw", "the bytes of one part of the conversation, such as the body of responses", false, newRaw},
 	}
 }
 
