@@ -238,6 +238,14 @@ func (h *Header) Err() error {
 // valid until Reset, and if they came at once as long as the caller's memory.
 func (h *Header) Bytes() []byte { return h.buf }
 
+// Detach copies what Bytes returns if it is the caller's memory.
+func (h *Header) Detach() {
+	if len(h.own) < len(h.buf) || len(h.buf) > 0 && &h.own[0] != &h.buf[0] {
+		h.own = append(h.own[:0], h.buf...)
+		h.buf = h.own
+	}
+}
+
 // BodyStart returns the offset in STDOUT where the body begins: the length of
 // the header, or 0 if there is none.
 func (h *Header) BodyStart() int { return h.start }

@@ -1,0 +1,213 @@
+package client
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+// Reading: the goroutine that needs something for its answer leads, that is, it
+// reads records for all until it has got it; then another one that waits takes
+// over. There is no leader when nobody waits, so nothing is read then.
+
+// await returns when ready holds for r, with mu held.
+func (c *Conn) await(r *Response, ready func(*Response) bool) {
+	c.mu.Lock()
+	var start time.Time
+	for !ready(r) {
+		if start.IsZero() {
+			start = time.Now()
+		}
+		if c.leader == nil {
+			c.lead(r, start)
+			continue
+		}
+		if r.turn == nil {
+			r.turn = make(chan struct{}, 1)
+		}
+		r.waits = true
+		c.mu.Unlock()
+		<-r.turn
+		c.mu.Lock()
+		r.waits = false
+	}
+	if c.leader != nil || c.exclusive() {
+		return
+	}
+	for _, next := range c.active {
+		if next.waits {
+			next.signal()
+			return
+		}
+	}
+}
+
+// signal wakes r if it waits. With mu.
+func (r *Response) signal() {
+	if !r.waits {
+		return
+	}
+	select {
+	case r.turn <- struct{}{}:
+	default:
+	}
+}
+
+// lead reads one record for all; r has waited since start. With mu, which it
+// gives up while it reads.
+func (c *Conn) lead(r *Response, start time.Time) {
+	c.leader = r
+	if _, n := wire.Split(c.rd.Buffered()); n == 0 {
+		c.link.armRead(start)
+	}
+	c.mu.Unlock()
+	at := c.rd.Offset()
+	rec, err := c.rd.ReadRecord()
+	c.mu.Lock()
+	switch {
+	case err == nil:
+		c.dispatch(at, rec)
+	case c.err != nil && len(c.active) == 0:
+		// We closed it ourselves.
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// It may have been meant for somebody who led before, or for us because
+		// we shall give up; or bytes went out in the meantime.
+		if !r.over && c.link.readSilent(start) {
+			c.salvage()
+			c.shut(c.silence)
+		}
+	case errors.Is(err, errForeign):
+		c.foreign(at, c.rd.Buffered())
+	default:
+		c.salvage()
+		c.shut(func(r *Response) error {
+			return &ClosedError{Received: c.link.received.Load() - r.before, Stdout: r.stdout, Stderr: r.stderr, Err: err}
+		})
+	}
+	c.leader = nil
+}
+
+// silence is the error of a request when the connection was silent too long.
+func (c *Conn) silence(r *Response) error {
+	return &TimeoutError{Idle: c.opts.Idle, Received: c.link.received.Load() - r.before}
+}
+
+// foreign ends a connection on which b came, which is no FastCGI.
+func (c *Conn) foreign(at int64, b []byte) {
+	err := foreignError(at, b)
+	c.shut(func(*Response) error { return err })
+}
+
+func foreignError(at int64, b []byte) error {
+	var head [wire.HeaderLen]byte
+	copy(head[:], b)
+	return &ProtocolError{Rule: wire.RuleVersion, Offset: at, Header: wire.ParseHeader(&head), Hint: wire.Hint(b)}
+}
+
+// salvage hands out what there is of a record that will not be complete.
+func (c *Conn) salvage() {
+	b := c.rd.Buffered()
+	if len(b) <= wire.HeaderLen || b[0] != wire.Version1 {
+		return
+	}
+	rec, _ := wire.Split(b)
+	r := c.active[rec.RequestID]
+	if r == nil {
+		return
+	}
+	b = b[wire.HeaderLen:]
+	b = b[:min(len(b), int(rec.ContentLength))]
+	switch rec.Type {
+	case wire.TypeStdout:
+		r.addStdout(b)
+	case wire.TypeStderr:
+		r.addStderr(b)
+	}
+}
+
+// dispatch gives a record to whom it belongs. With mu.
+func (c *Conn) dispatch(at int64, rec wire.Record) {
+	v := Violation{Offset: at, Header: rec.Header}
+	r := c.active[rec.RequestID]
+	_, aborted := c.aborted[rec.RequestID]
+	switch {
+	case rec.Version != wire.Version1:
+		c.foreign(at, rec.Append(nil))
+	case rec.RequestID == 0 && (!rec.Type.Known() || rec.Type.Spec().Management):
+		v.Rule = managementRules[rec.Type]
+		c.note(nil, v)
+	case r != nil:
+		c.deliver(r, v, rec)
+	case aborted:
+		// An answer to what was aborted, as was to be expected.
+	default:
+		v.Rule = wire.RuleOutputInactive
+		if rec.Type == wire.TypeEndRequest {
+			v.Rule = wire.RuleEndInactive
+		}
+		c.note(nil, v)
+		if c.exclusive() {
+			// The answer to our request, probably, under a wrong id.
+			c.shut(func(*Response) error { return &ProtocolError{Rule: v.Rule, Offset: at, Header: rec.Header} })
+		}
+	}
+}
+
+// managementRules are the rules that management records break which nobody
+// asked for. The other types are in RuleUnknownType, the zero value's place.
+var managementRules = map[wire.Type]wire.RuleID{
+	wire.TypeGetValues:       wire.RuleDirection,
+	wire.TypeGetValuesResult: wire.RuleGetValuesAnswer,
+	wire.TypeUnknownType:     wire.RuleUnknownTypeAnswer,
+}
+
+// deliver gives a record to its request.
+func (c *Conn) deliver(r *Response, v Violation, rec wire.Record) {
+	switch rec.Type {
+	case wire.TypeStdout:
+		if r.stdoutEnded {
+			v.Rule = wire.RuleStreamEnded
+			c.note(r, v)
+		}
+		r.stdoutEnded = r.stdoutEnded || len(rec.Content) == 0
+		r.addStdout(rec.Content)
+	case wire.TypeStderr:
+		if r.stderrEnded {
+			v.Rule = wire.RuleStreamEnded
+			c.note(r, v)
+		}
+		r.stderrEnded = r.stderrEnded || len(rec.Content) == 0
+		r.addStderr(rec.Content)
+	case wire.TypeEndRequest:
+		end, err := wire.ParseEndRequest(rec.Content)
+		if err != nil {
+			v.Rule = wire.RuleBodyLength
+			c.note(r, v)
+		}
+		r.finish(end)
+	default:
+		v.Rule = wire.RuleUnknownType
+		if s := rec.Type.Spec(); s != nil {
+			v.Rule = wire.RuleDirection
+			if s.Management {
+				v.Rule = wire.RuleManagementID
+			}
+		}
+		c.note(r, v)
+	}
+}
+
+// note keeps a violation with the request it belongs to, or with all if that is
+// not known.
+func (c *Conn) note(r *Response, v Violation) {
+	if v.Rule == "" {
+		v.Rule = wire.RuleUnknownType
+	}
+	for _, x := range c.active {
+		if (r == nil || r == x) && len(x.violations) < maxViolations {
+			x.violations = append(x.violations, v)
+		}
+	}
+}

@@ -1,0 +1,359 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
+)
+
+// A Response is the answer to a request. It belongs to one goroutine at a time.
+type Response struct {
+	// Stdout is the STDOUT stream, as it comes: the CGI header and the body. It
+	// ends with io.EOF at END_REQUEST; until then, errors are those of Wait.
+	// Everything that came before an error can be read before it.
+	Stdout io.Reader
+
+	c       *Conn
+	id      uint16
+	req     Request
+	ctx     context.Context
+	before  int64       // bytes received on the connection before the request
+	sending atomic.Bool // Do is writing
+	stop    func() bool // ends the watch on ctx
+	head    []byte      // STDOUT that Header took and that is no header
+
+	// The rest belongs to c.mu.
+
+	turn    chan struct{} // where a follower waits
+	waits   bool
+	unread  []byte // STDOUT for the reader
+	buf     []byte // unread's memory, if it is not the connection's
+	spare   []byte
+	discard bool // nobody reads STDOUT any more
+
+	stdout, stderr           int64 // bytes that came
+	stdoutEnded, stderrEnded bool
+	errBuf                   []byte // STDERR, its beginning
+	sent                     bool   // all of the request
+	wasAborted               bool
+	over                     bool // END_REQUEST, or err
+	complete                 bool // END_REQUEST
+	lingers                  bool
+	end                      wire.EndRequest
+	err                      error
+	violations               []Violation
+}
+
+// ID returns the request id.
+func (r *Response) ID() uint16 { return r.id }
+
+type stdout Response
+
+func hasOutput(r *Response) bool { return len(r.unread) > 0 || r.over }
+
+func (s *stdout) Read(p []byte) (int, error) {
+	r := (*Response)(s)
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(r.head) > 0 {
+		n := copy(p, r.head)
+		r.head = r.head[n:]
+		return n, nil
+	}
+	r.c.await(r, hasOutput)
+	defer r.c.mu.Unlock()
+	if len(r.unread) > 0 {
+		n := copy(p, r.unread)
+		r.unread = r.unread[n:]
+		return n, nil
+	}
+	return 0, r.ending()
+}
+
+// WriteTo writes what there is as it comes, without a copy in between.
+func (s *stdout) WriteTo(w io.Writer) (n int64, err error) {
+	r := (*Response)(s)
+	for {
+		piece, err := r.next()
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		m, err := w.Write(piece)
+		n += int64(m)
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// next takes the STDOUT that is there, at least one byte, or an error. It is
+// valid until the next call.
+func (r *Response) next() ([]byte, error) {
+	if len(r.head) > 0 {
+		piece := r.head
+		r.head = nil
+		return piece, nil
+	}
+	r.c.await(r, hasOutput)
+	defer r.c.mu.Unlock()
+	piece := r.unread
+	if len(piece) == 0 {
+		return nil, r.ending()
+	}
+	r.unread = nil
+	// What comes in the meantime goes elsewhere.
+	r.buf, r.spare = r.spare[:0], r.buf
+	return piece, nil
+}
+
+func (r *Response) ending() error {
+	if r.err != nil {
+		return r.err
+	}
+	return io.EOF
+}
+
+// Header reads the CGI header from Stdout, which then goes on with the body. An
+// error is that of Stdout; the header is what came before it. What is wrong
+// with the header is in Header.Problem.
+func (r *Response) Header() (*cgi.Header, error) {
+	h := new(cgi.Header)
+	for {
+		piece, err := r.next()
+		if err != nil {
+			h.End()
+			r.head = h.Bytes()[h.BodyStart():]
+			if err == io.EOF {
+				err = nil
+			}
+			return h, err
+		}
+		n, done := h.Feed(piece)
+		if !done {
+			continue
+		}
+		h.Detach()
+		// The rest of the piece is unread again.
+		r.head = piece[n:]
+		if before := h.Bytes()[h.BodyStart():]; len(before) > 0 {
+			r.head = append(before[:len(before):len(before)], r.head...)
+		}
+		return h, nil
+	}
+}
+
+func isOver(r *Response) bool { return r.over }
+
+// Wait returns how the request ended, after reading what is left of the answer;
+// STDOUT that was not read is lost. The error is nil if END_REQUEST came; that
+// the app says something else than success in it is no error. Otherwise it is a
+// *ClosedError, *ProtocolError, *TimeoutError, *LimitError, *SendError,
+// ErrBehind, ErrClosed, or that of the context.
+func (r *Response) Wait() (wire.EndRequest, error) {
+	r.c.mu.Lock()
+	r.discard, r.unread = true, nil
+	r.c.mu.Unlock()
+	r.c.await(r, isOver)
+	defer r.c.mu.Unlock()
+	if r.lingers {
+		r.lingers = false
+		r.c.linger(r)
+	}
+	return r.end, r.err
+}
+
+// Close gives the answer up, if it is not over, as the end of the context does.
+// It is not needed after Stdout has ended, or after Wait.
+func (r *Response) Close() error {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	r.discard, r.unread = true, nil
+	r.giveUp(ErrClosed)
+	if r.lingers {
+		r.lingers = false
+		r.c.shut(func(*Response) error { return ErrClosed })
+	}
+	return nil
+}
+
+// Abort sends ABORT_REQUEST and goes on reading what the app makes of it. The
+// connection is not kept. See FastCGI 1.0, section 5.4.
+func (r *Response) Abort() error {
+	r.c.mu.Lock()
+	r.wasAborted = true
+	r.c.mu.Unlock()
+	return r.c.abort(r.id)
+}
+
+// Stderr returns what came of STDERR so far, the first Options.MaxStderr bytes
+// of it, and how many bytes there were.
+func (r *Response) Stderr() (kept []byte, size int64) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.errBuf, r.stderr
+}
+
+// Violations returns what the app did wrong while the request was active, as
+// far as the client noticed, the first 16 of it. Package flow notices more.
+func (r *Response) Violations() []Violation {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.violations
+}
+
+// cancel is called when the context has ended.
+func (r *Response) cancel() {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	r.giveUp(fmt.Errorf("client: request aborted: %w", r.ctx.Err()))
+}
+
+// giveUp ends a request without the app. With mu.
+func (r *Response) giveUp(err error) {
+	c := r.c
+	switch {
+	case r.over:
+	case c.exclusive() || r.sending.Load():
+		// Where the other requests wait for a write that hangs, they are lost too.
+		c.shut(func(x *Response) error {
+			if x != r {
+				return ErrClosed
+			}
+			return err
+		})
+	default:
+		r.quit()
+		r.fail(err)
+		go func() { _ = c.abort(r.id) }()
+	}
+}
+
+// quit makes the id one that is not used again, because more may come for it.
+func (r *Response) quit() {
+	if r.c.aborted == nil {
+		r.c.aborted = make(map[uint16]struct{})
+	}
+	r.c.aborted[r.id] = struct{}{}
+}
+
+// fail ends r with an error. With mu.
+func (r *Response) fail(err error) {
+	if r.over {
+		return
+	}
+	r.err = err
+	r.leave()
+	if r.c.leader == r {
+		_ = r.c.link.SetReadDeadline(past)
+	}
+}
+
+// leave takes r out of those that are active.
+func (r *Response) leave() {
+	r.over = true
+	if r.stop != nil {
+		r.stop()
+	}
+	delete(r.c.active, r.id)
+	<-r.c.places
+	r.signal()
+}
+
+// finish ends r with END_REQUEST. With mu.
+func (r *Response) finish(end wire.EndRequest) {
+	c := r.c
+	r.end, r.complete = end, true
+	extra := len(c.rd.Buffered()) > 0
+	if len(c.active) == 1 {
+		// What came before has been taken: this is the last that was read.
+		c.rd.Release()
+	}
+	r.leave()
+	switch {
+	case !c.exclusive():
+		if !r.sent || r.wasAborted {
+			r.quit()
+		}
+	case c.opts.Linger > 0:
+		r.lingers = true
+		c.err = ErrClosed
+	case !r.req.Keep || !r.sent || r.wasAborted || extra || len(r.violations) > 0:
+		// Not one byte more: what comes would be taken for the next answer.
+		c.shut(nil)
+	}
+}
+
+// addStdout takes a piece of STDOUT. With mu.
+func (r *Response) addStdout(p []byte) {
+	c := r.c
+	limit := c.opts.MaxStdout
+	tooMuch := limit > 0 && r.stdout+int64(len(p)) > limit
+	if tooMuch {
+		p = p[:limit-r.stdout]
+	}
+	r.stdout += int64(len(p))
+	switch {
+	case r.discard || len(p) == 0:
+	case c.exclusive():
+		// Nothing is read before this has been taken.
+		r.unread = p
+	case len(r.unread)+len(p) > c.opts.MaxBuffer:
+		r.giveUp(ErrBehind)
+	default:
+		r.buf = append(append(r.buf[:0], r.unread...), p...)
+		r.unread = r.buf
+		r.signal()
+	}
+	if tooMuch {
+		r.giveUp(&LimitError{Limit: limit})
+	}
+}
+
+// addStderr takes a piece of STDERR. With mu, which it gives up while it tells
+// others.
+func (r *Response) addStderr(p []byte) {
+	r.stderr += int64(len(p))
+	room := r.c.opts.MaxStderr - len(r.errBuf)
+	r.errBuf = append(r.errBuf, p[:min(len(p), max(room, 0))]...)
+	if r.req.Stderr != nil && len(p) > 0 {
+		r.c.mu.Unlock()
+		_, _ = r.req.Stderr.Write(p)
+		r.c.mu.Lock()
+	}
+}
+
+// past is a deadline that makes a read return at once.
+var past = time.Unix(1, 0)
+
+// linger reads on after END_REQUEST, and closes. With mu, which it gives up.
+func (c *Conn) linger(r *Response) {
+	c.leader = r
+	_ = c.link.SetReadDeadline(time.Now().Add(c.opts.Linger))
+	c.mu.Unlock()
+	var late []Violation
+	for len(late) < maxViolations {
+		at := c.rd.Offset()
+		rec, err := c.rd.ReadRecord()
+		if err != nil {
+			break
+		}
+		v := Violation{Rule: wire.RuleOutputInactive, Offset: at, Header: rec.Header}
+		if rec.Type == wire.TypeEndRequest {
+			v.Rule = wire.RuleEndInactive
+		}
+		late = append(late, v)
+	}
+	c.mu.Lock()
+	c.leader = nil
+	r.violations = append(r.violations, late...)
+	c.shut(nil)
+}

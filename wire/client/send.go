@@ -1,0 +1,180 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+const (
+	// oneWrite is how large a request may be to be sent at once, by the caller
+	// of Do: with its headers and padding it stays below what wire.Writer
+	// gathers, and socket buffers take it even if the app does not read yet.
+	oneWrite = 48 << 10
+	// bodyPiece is how much of a larger input is read at once: a full record.
+	bodyPiece = wire.MaxContent &^ 7
+)
+
+// fitsOneWrite reports whether the whole request is one write.
+func (r *Response) fitsOneWrite() bool {
+	size := sizeOf(r.req.Stdin) + sizeOf(r.req.Data)
+	for i := range r.req.Params {
+		size += r.req.Params[i].Len()
+	}
+	return size <= oneWrite
+}
+
+// sizeOf is the size of what is in memory, of other readers a large one.
+func sizeOf(s io.Reader) int {
+	switch s := s.(type) {
+	case nil:
+		return 0
+	case interface{ Len() int }:
+		return s.Len()
+	}
+	return oneWrite + 1
+}
+
+// errOver ends the sending of a request whose answer is over.
+var errOver = errors.New("client: answer is over")
+
+// send sends the request. An error of the connection is none of the request
+// yet: the app may have answered before it closed.
+func (r *Response) send() {
+	c := r.c
+	err := r.sendAll()
+	var own *SendError
+	switch {
+	case errors.As(err, &own):
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r.giveUp(own)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.shut(c.silence)
+	}
+}
+
+func (r *Response) sendAll() error {
+	c := r.c
+	if err := r.lockWriting(); err != nil {
+		return err
+	}
+	flags := wire.Flags(0)
+	if r.req.Keep {
+		flags = wire.KeepConn
+	}
+	// The writer keeps its first error, and Flush returns it.
+	_ = c.w.WriteRecord(wire.BeginRecord(r.id, r.req.Role, flags))
+	params := c.w.Pairs(wire.TypeParams, r.id)
+	for _, p := range r.req.Params {
+		_ = params.WritePair(p)
+	}
+	_ = params.Close()
+	if err := r.sendStream(wire.TypeStdin, r.req.Stdin, !r.req.NoStdinEnd); err != nil {
+		return err
+	}
+	if r.req.Data != nil || r.req.Role == wire.Filter {
+		if err := r.sendStream(wire.TypeData, r.req.Data, true); err != nil {
+			return err
+		}
+	}
+	// Before the last bytes go: the answer to them may come at once.
+	c.mu.Lock()
+	r.sent = true
+	c.mu.Unlock()
+	err := c.w.Flush()
+	<-c.writing
+	return err
+}
+
+// sendStream sends one stream. It is called with the right to write, and gives
+// it to others while it waits for input; after an error it has not got it.
+func (r *Response) sendStream(t wire.Type, src io.Reader, end bool) error {
+	c := r.c
+	out := c.w.Stream(t, r.id)
+	switch {
+	case src == nil:
+	case sizeOf(src) > oneWrite:
+		return r.sendPieces(out, t, src, end)
+	default:
+		if _, err := io.Copy(keeper{out}, src); err != nil {
+			_ = c.w.Flush()
+			<-c.writing
+			return &SendError{Stream: t, Err: err}
+		}
+	}
+	if end {
+		_ = out.Close()
+	}
+	return nil
+}
+
+// A keeper takes everything; the writer keeps its error until Flush.
+type keeper struct{ w io.Writer }
+
+func (k keeper) Write(p []byte) (int, error) {
+	_, _ = k.w.Write(p)
+	return len(p), nil
+}
+
+// sendPieces sends a stream as it comes.
+func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader, end bool) error {
+	c := r.c
+	buf := make([]byte, bodyPiece)
+	for {
+		err := c.w.Flush()
+		<-c.writing
+		if err != nil {
+			return err
+		}
+		n, readErr := src.Read(buf)
+		if readErr != nil && readErr != io.EOF {
+			return &SendError{Stream: t, Err: readErr}
+		}
+		if err := r.lockWriting(); err != nil {
+			return err
+		}
+		_, _ = out.Write(buf[:n])
+		if readErr == io.EOF {
+			if end {
+				_ = out.Close()
+			}
+			return nil
+		}
+	}
+}
+
+// lockWriting takes the right to write, unless the answer is over.
+func (r *Response) lockWriting() error {
+	c := r.c
+	select {
+	case c.writing <- struct{}{}:
+	case <-c.done:
+		return errOver
+	}
+	c.mu.Lock()
+	over := r.over
+	c.mu.Unlock()
+	if over {
+		<-c.writing
+		return errOver
+	}
+	return nil
+}
+
+// abort sends ABORT_REQUEST for a request that nobody waits for.
+func (c *Conn) abort(id uint16) error {
+	select {
+	case c.writing <- struct{}{}:
+	case <-c.done:
+		return ErrClosed
+	}
+	_ = c.w.WriteRecord(wire.AbortRecord(id))
+	err := c.w.Flush()
+	<-c.writing
+	return err
+}

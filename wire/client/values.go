@@ -1,0 +1,130 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
+)
+
+// The names that an app may be asked for. See FastCGI 1.0, section 4.1.
+const (
+	MaxConns  = "FCGI_MAX_CONNS"  // connections that the app takes at once
+	MaxReqs   = "FCGI_MAX_REQS"   // requests that it takes at once
+	MultiConn = "FCGI_MPXS_CONNS" // "1" if it takes several on a connection
+)
+
+// An UnknownTypeError says that the app answered GET_VALUES with UNKNOWN_TYPE.
+type UnknownTypeError struct {
+	Type wire.Type // that the app says it does not know
+}
+
+func (e *UnknownTypeError) Error() string {
+	return fmt.Sprintf("client: the app does not know %v", e.Type)
+}
+
+// Values asks the app for the values of names, of MaxConns, MaxReqs and
+// MultiConn if there are none, and closes the connection, which must be a new
+// one: some apps do not survive it, and many do not answer, so ctx should be a
+// short one. The pairs are as the app sent them, and may be fewer, others, or
+// none. See FastCGI 1.0, section 4.1.
+func (c *Conn) Values(ctx context.Context, names ...string) ([]wire.Pair, error) {
+	if len(names) == 0 {
+		names = []string{MaxConns, MaxReqs, MultiConn}
+	}
+	c.mu.Lock()
+	err := c.err
+	if err == nil && c.used {
+		err = errors.New("client: GET_VALUES needs a connection of its own")
+	}
+	if err == nil {
+		c.err = ErrClosed
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	stop := transport.Interrupt(ctx, &c.link)
+	defer stop()
+	pairs, err := c.values(names)
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("client: no answer to GET_VALUES: %w", ctx.Err())
+	}
+	return pairs, err
+}
+
+func (c *Conn) values(names []string) ([]wire.Pair, error) {
+	if err := c.w.WriteRecord(valuesRecord(names)); err != nil {
+		return nil, err
+	}
+	if err := c.w.Flush(); err != nil {
+		return nil, c.valuesError(err)
+	}
+	for {
+		at := c.rd.Offset()
+		rec, err := c.rd.ReadRecord()
+		switch {
+		case errors.Is(err, errForeign):
+			return nil, foreignError(at, c.rd.Buffered())
+		case err != nil:
+			return nil, c.valuesError(err)
+		case rec.Version != wire.Version1:
+			return nil, foreignError(at, rec.Append(nil))
+		case rec.Type == wire.TypeUnknownType:
+			u, _ := wire.ParseUnknownType(rec.Content)
+			return nil, &UnknownTypeError{Type: u.Type}
+		case rec.Type != wire.TypeGetValuesResult:
+			return nil, &ProtocolError{Rule: wire.RuleOutputInactive, Offset: at, Header: rec.Header}
+		}
+		return wire.ParsePairs(rec.Clone().Content)
+	}
+}
+
+func (c *Conn) valuesError(err error) error {
+	received := c.link.received.Load()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &TimeoutError{Idle: c.opts.Idle, Received: received}
+	}
+	return &ClosedError{Received: received, Err: err}
+}
+
+// valuesRecord asks for each name once, and is padded: libfcgi has a buffer of
+// 64 bytes that a repeated name overflows, and it holds the answer to a record
+// without padding back until another record comes.
+func valuesRecord(names []string) wire.Record {
+	var content []byte
+	seen := make(map[string]bool)
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			content = wire.NewPair(name, "").Append(content)
+		}
+	}
+	rec := wire.NewRecord(wire.TypeGetValues, 0, content)
+	pad := wire.PadTo8(len(content))
+	if pad == 0 {
+		pad = 8
+	}
+	rec.Padding = make([]byte, pad)
+	return rec
+}
+
+// InFlight returns the Options.InFlight for an app that answered GET_VALUES
+// with values: want, but not more than MaxReqs, if the app takes several
+// requests on a connection, else 1.
+func InFlight(values []wire.Pair, want int) int {
+	if v, _ := wire.Lookup(values, MultiConn); string(v) != "1" {
+		return 1
+	}
+	if v, ok := wire.Lookup(values, MaxReqs); ok {
+		if n, err := strconv.Atoi(string(v)); err == nil {
+			want = min(want, n)
+		}
+	}
+	return max(1, want)
+}
