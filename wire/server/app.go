@@ -1,9 +1,9 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -20,6 +20,14 @@ var apps = []App{
 	{"echo", "prints the request: its params in order, and its body (JSON with Accept: application/json or ?format=json)", echo},
 	{"hello", "says hello", hello},
 	{"env", "prints the params, one NAME=value a line", env},
+	{"upload", "reads the body and prints its size and checksum", upload},
+	{"slow", "prints ?lines=5 lines with ?ms=1000 milliseconds between them", slow},
+	{"big", "prints ?bytes=10485760 bytes", big},
+	{"stderr", "prints a page, and writes ?lines=1 lines to STDERR before, in and after it", stderrApp},
+	{"status", "answers with ?status=404, ?app=0 as appStatus, ?location=URL", statusApp},
+	{"crash", "fails at once, or with ?how=late in the middle of its answer", crash},
+	{"authorizer", "role AUTHORIZER: allows, but under /private/ needs the password \"secret\"", authorizer},
+	{"filter", "role FILTER: answers with the DATA stream in upper case", filter},
 }
 
 // Apps returns the apps that are built in, in the order of the help.
@@ -47,13 +55,14 @@ func queryValue(x *Exchange, key string) string {
 	return ""
 }
 
-func hello(_ context.Context, x *Exchange) {
-	io.WriteString(x.Stdout, "Content-Type: text/plain; charset=utf-8\r\n\r\nHello from fcgiscope.\n")
-}
-
-func env(_ context.Context, x *Exchange) {
-	io.WriteString(x.Stdout, textHeader)
-	writeParams(x.Stdout, x.Params)
+// queryNumber returns the number that a key in QUERY_STRING has, def where it
+// has none.
+func queryNumber(x *Exchange, key string, def int64) int64 {
+	n, err := strconv.ParseInt(queryValue(x, key), 10, 64)
+	if err != nil || n < 0 {
+		return def
+	}
+	return n
 }
 
 const textHeader = "Content-Type: text/plain; charset=utf-8\r\n\r\n"

@@ -36,7 +36,7 @@ type conn struct {
 	wmu     sync.Mutex
 	w       *wire.Writer
 	writeBy time.Time // the deadline that is set
-	fault   *faulty   // nil where the protocol is kept
+	fault   *breaker  // nil where the protocol is kept
 
 	mu         sync.Mutex
 	changed    sync.Cond   // input came, was read, or is not wanted any more
@@ -46,10 +46,12 @@ type conn struct {
 	running    int         // handlers
 	goroutines int
 	readBy     time.Time // the deadline that is set
-	closeAfter bool      // no new requests, and close after the last
-	closing    bool      // no record is handled any more
-	lingering  bool      // but what comes is read for a while
+	reading    bool      // nothing that was read waits to be handled
 	readOver   bool      // nothing can be read any more
+	draining   bool      // no new requests
+	closeAfter bool      // close after the last request
+	closing    bool      // no record is handled any more
+	lingers    bool      // but what comes is read for a while
 	dead       error     // why the connection was closed before its time
 	how        flow.CloseKind
 	halfClosed *time.Timer
@@ -61,7 +63,7 @@ func newConn(ctx context.Context, s *Server, nc net.Conn, done func()) *conn {
 	c.r = wire.NewReader(readSide{c})
 	c.w = wire.NewWriter(writeSide{c})
 	if s.Fault != nil {
-		c.fault = newFaulty(s.Fault, c)
+		c.fault = &breaker{c: c, fault: s.Fault}
 	}
 	if s.Observe != nil {
 		c.obs = s.Observe(nc)
@@ -79,15 +81,17 @@ func (c *conn) loop() {
 			if !c.start(x) {
 				return
 			}
+			continue
 		}
 		if c.isClosing() {
 			c.discard()
 			break
 		}
 		rec, err := c.r.ReadRecord()
-		if err != nil {
+		switch {
+		case err != nil:
 			err = c.readFailed(err)
-		} else {
+		case !c.isClosing():
 			err = c.handle(rec)
 		}
 		if err != nil {
@@ -171,7 +175,7 @@ func (c *conn) watch(x *Exchange) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !x.returned {
-			x.timer = time.AfterFunc(time.Until(d), func() { c.end(x, ErrTimeLimit) })
+			x.timer = time.AfterFunc(time.Until(d), func() { c.end(x, timeLimitError(c.srv.limits.HandlerTime)) })
 		}
 	}
 }
@@ -233,13 +237,19 @@ func (c *conn) end(x *Exchange, why error) bool {
 	}
 	c.mu.Lock()
 	c.busy--
-	last := c.busy == 0 && c.closeAfter
-	linger := !x.stdin.ended
+	c.lingers = c.lingers || !x.stdin.ended
+	last := c.lastLocked() && (c.reading || c.readOver)
 	c.mu.Unlock()
 	if last {
-		c.close(linger)
+		c.close()
 	}
 	return true
+}
+
+// lastLocked reports whether the last answer was given. Requests that have been
+// read but not handled yet are served before the connection is closed for it.
+func (c *conn) lastLocked() bool {
+	return c.busy == 0 && c.closeAfter && (c.fault == nil || !c.fault.stays)
 }
 
 // release gives back what x held, when its handler will not look at it again.
@@ -254,7 +264,7 @@ func (c *conn) release(x *Exchange) {
 // close closes the connection after its last answer. If the peer may still be
 // sending, what it sends is read for a while: a connection that is closed over
 // unread bytes is reset, and the peer may lose the answer.
-func (c *conn) close(linger bool) {
+func (c *conn) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
@@ -262,7 +272,7 @@ func (c *conn) close(linger bool) {
 	}
 	c.closing = true
 	c.changed.Broadcast()
-	if c.lingering = linger && !c.readOver; !c.lingering {
+	if c.lingers = c.lingers && !c.readOver; !c.lingers {
 		c.nc.Close()
 		return
 	}
@@ -291,11 +301,11 @@ func (c *conn) kill(why error) {
 // drain closes the connection if it is idle, and else after its last request.
 func (c *conn) drain() {
 	c.mu.Lock()
-	c.closeAfter = true
+	c.closeAfter, c.draining = true, true
 	idle := c.busy == 0
 	c.mu.Unlock()
 	if idle {
-		c.close(false)
+		c.close()
 	}
 }
 

@@ -55,7 +55,8 @@ type Exchange struct {
 	used       int           // bytes of gathered
 	stdoutSent bool          // a record of STDOUT was written
 	stderrSent bool
-	number     int // of the request on its connection, from 1; for faults
+	number     int // of the request on the server, from 1
+	broken     faultState
 }
 
 // gatherBuffer is what Stdout gathers.

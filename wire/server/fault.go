@@ -1,15 +1,124 @@
 package server
 
-import "github.com/fcgiscope/fcgiscope/wire"
+import (
+	"fmt"
+	"net"
+	"strings"
 
-// A Fault is a way to break the protocol.
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+// A Fault is a way to break the protocol: it changes the records of an answer
+// on their way out, so any handler can be broken in any way. Which ways there
+// are Faults says.
 type Fault struct {
 	ID   string
-	Help string
+	Help string // one line: what is sent
+	// Rule is the rule that is broken; "" where the specification has none.
+	Rule wire.RuleID
+	// At restricts the fault to one request: the first that the server gets is
+	// 1. 0 means all.
+	At int
+
+	// write writes what becomes of rec, a record of the answer to x.
+	write func(b *breaker, x *Exchange, rec wire.Record) error
 }
 
-type faulty struct{ c *conn }
+// Faults returns the ways to break the protocol, in the order of the help.
+func Faults() []Fault { return append([]Fault(nil), faults...) }
 
-func newFaulty(f *Fault, c *conn) *faulty { return &faulty{c} }
+// FindFault returns the fault of that id.
+func FindFault(id string) (*Fault, error) {
+	var ids []string
+	for _, f := range faults {
+		if f.ID == id {
+			return &f, nil
+		}
+		ids = append(ids, f.ID)
+	}
+	return nil, fmt.Errorf("server: no fault %q: there are %s", id, strings.Join(ids, ", "))
+}
 
-func (f *faulty) write(x *Exchange, rec wire.Record) error { return f.c.w.WriteRecord(rec) }
+// A breaker writes broken answers to a connection, under its wmu.
+type breaker struct {
+	c      *conn
+	fault  *Fault
+	silent bool // nothing more is sent
+	stays  bool // the connection is not closed after the last answer
+}
+
+// faultState is what a fault remembers of a request.
+type faultState struct {
+	records int // that were written before, of any type
+	stdout  int // STDOUT records with content among them
+}
+
+func (b *breaker) write(x *Exchange, rec wire.Record) error {
+	if b.silent {
+		return nil
+	}
+	if x == nil || b.fault.At != 0 && b.fault.At != x.number {
+		return b.c.w.WriteRecord(rec)
+	}
+	err := b.fault.write(b, x, rec)
+	x.broken.records++
+	if rec.Type == wire.TypeStdout && len(rec.Content) > 0 {
+		x.broken.stdout++
+	}
+	return err
+}
+
+func (b *breaker) put(recs ...wire.Record) error {
+	for _, r := range recs {
+		if err := b.c.w.WriteRecord(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raw writes a record with a header that may lie.
+func (b *breaker) raw(rec wire.Record, change func(h *wire.Header)) error {
+	h := rec.Header
+	h.ContentLength = uint16(len(rec.Content))
+	h.PaddingLength = uint8(len(rec.Padding))
+	change(&h)
+	return b.c.w.WriteRaw(h, rec.Content, rec.Padding)
+}
+
+// bytes writes bytes that need not be records. Writer has only records: a
+// header made of eight of the bytes is the way around that.
+func (b *breaker) bytes(p []byte) error {
+	if err := b.c.w.Flush(); err != nil {
+		return err
+	}
+	_, err := writeSide{b.c}.Write(p)
+	return err
+}
+
+// stall sends nothing more and leaves the connection open.
+func (b *breaker) stall() error {
+	err := b.c.w.Flush()
+	b.silent, b.stays = true, true
+	return err
+}
+
+// hangUp sends what was written and closes the connection.
+func (b *breaker) hangUp() error {
+	b.c.w.Flush()
+	b.silent = true
+	b.c.kill(errFault)
+	return errFault
+}
+
+// reset sends what was written and closes so that the peer sees a reset, on
+// TCP; a Unix socket knows none, there it is a close.
+func (b *breaker) reset() error {
+	b.c.w.Flush()
+	if tcp, ok := b.c.nc.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	return b.hangUp()
+}
+
+var errFault = fmt.Errorf("server: closed by a fault")

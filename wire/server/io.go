@@ -21,21 +21,35 @@ type readSide struct{ c *conn }
 
 func (s readSide) Read(p []byte) (int, error) {
 	c := s.c
-	if limit := c.srv.limits.IdleTime; limit > 0 {
-		now := time.Now()
-		c.mu.Lock()
-		if !c.closing && c.readBy.Sub(now) < limit {
-			c.readBy = now.Add(limit + limit/8)
-			c.nc.SetReadDeadline(c.readBy)
-		}
-		c.mu.Unlock()
+	limit := c.srv.limits.IdleTime
+	var now time.Time
+	if limit > 0 {
+		now = time.Now()
 	}
+	c.mu.Lock()
+	if c.lastLocked() && !c.closing {
+		c.mu.Unlock()
+		c.close()
+		return 0, errClosing
+	}
+	c.reading = true
+	if limit > 0 && !c.closing && c.readBy.Sub(now) < limit {
+		c.readBy = now.Add(limit + limit/8)
+		c.nc.SetReadDeadline(c.readBy)
+	}
+	c.mu.Unlock()
 	n, err := c.nc.Read(p)
+	c.mu.Lock()
+	c.reading = false
+	c.mu.Unlock()
 	if n > 0 {
 		c.observe(wire.ToApp, p[:n])
 	}
 	return n, err
 }
+
+// errClosing: the last answer was given.
+var errClosing = errors.New("server: closing")
 
 // writeSide is what the wire.Writer of a conn writes to, under wmu.
 type writeSide struct{ c *conn }
@@ -70,6 +84,9 @@ func (c *conn) observe(dir wire.Direction, p []byte) {
 
 // readFailed decides what it means that no record can be read: nil to go on.
 func (c *conn) readFailed(err error) error {
+	if err == errClosing {
+		return nil
+	}
 	if c.isClosing() {
 		return err
 	}
@@ -88,7 +105,7 @@ func (c *conn) readFailed(err error) error {
 	c.mu.Unlock()
 	switch {
 	case !busy:
-		c.close(false)
+		c.close()
 	case due == nil && err == io.EOF && !gone(c.nc):
 		c.mu.Lock()
 		if limit := c.srv.limits.HalfCloseTime; limit > 0 {
@@ -117,7 +134,7 @@ func (c *conn) idle(err error) error {
 	case working:
 		return nil
 	default:
-		c.close(false)
+		c.close()
 	}
 	return err
 }
@@ -136,9 +153,9 @@ func (c *conn) dueLocked() *Exchange {
 // sending then, until it closes or lingerTime is over.
 func (c *conn) discard() {
 	c.mu.Lock()
-	lingering := c.lingering
+	lingers := c.lingers && c.dead == nil
 	c.mu.Unlock()
-	if lingering {
+	if lingers {
 		var buf [4 << 10]byte
 		for {
 			if _, err := (readSide{c}).Read(buf[:]); err != nil {

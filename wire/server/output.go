@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -125,12 +126,10 @@ func (x *Exchange) writeEnd(why error) {
 	case *failedError:
 		x.appStatus = uint32(e.status)
 		x.writeFailure(e)
+	case timeLimitError:
+		x.writeTimeLimit(e)
 	default:
 		answered = x.stdoutSent || x.used > 0
-		if why == ErrTimeLimit {
-			answered = true
-			x.writeTimeLimit()
-		}
 	}
 	x.sendGathered()
 	// "STDERR: no record, or one empty record, when there is nothing to say";
@@ -157,9 +156,9 @@ func (x *Exchange) writeFailure(e *failedError) {
 
 // writeTimeLimit keeps the output of a handler that took too long. If not even
 // its header is complete, that goes to STDERR.
-func (x *Exchange) writeTimeLimit() {
+func (x *Exchange) writeTimeLimit(limit timeLimitError) {
 	x.appStatus = 408
-	why := fmt.Sprintf("the handler ran for more than %v", x.c.srv.limits.HandlerTime)
+	why := fmt.Sprintf("the handler ran for more than %v", time.Duration(limit))
 	line := "fcgiscope: " + why
 	var waiting []byte
 	if x.gathered != nil {

@@ -111,6 +111,7 @@ func (c *conn) begin(rec wire.Record) error {
 	x := newExchange(c, rec.RequestID, body)
 	limits := &c.srv.limits
 	inFlight := c.srv.inFlight.Add(1)
+	x.number = int(c.srv.begun.Add(1))
 	c.mu.Lock()
 	var refusal wire.ProtocolStatus
 	switch {
@@ -118,7 +119,7 @@ func (c *conn) begin(rec wire.Record) error {
 		refusal = wire.UnknownRole
 	case c.srv.OneAtATime && len(c.active) > 0:
 		refusal = wire.CantMultiplex
-	case c.closeAfter || c.open >= limits.RequestsPerConn || inFlight > int64(limits.Requests):
+	case c.draining || c.open >= limits.RequestsPerConn || inFlight > int64(limits.Requests):
 		refusal = wire.Overloaded
 	}
 	c.active = append(c.active, x)

@@ -32,6 +32,15 @@ var (
 	ErrEnded        = errors.New("server: request has ended")
 )
 
+// A timeLimitError is ErrTimeLimit with the limit.
+type timeLimitError time.Duration
+
+func (e timeLimitError) Error() string {
+	return fmt.Sprintf("server: the handler ran for more than %v", time.Duration(e))
+}
+
+func (e timeLimitError) Is(target error) bool { return target == ErrTimeLimit }
+
 // A Server answers FastCGI requests. Its fields are set before the first use
 // and not changed after it; its methods may be called concurrently.
 type Server struct {
@@ -60,6 +69,7 @@ type Server struct {
 	once     sync.Once
 	limits   Limits // with defaults
 	values   []wire.Pair
+	begun    atomic.Int64 // requests
 	inFlight atomic.Int64 // requests that have not been released
 	buffered atomic.Int64 // bytes of input that are kept
 

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+func hello(_ context.Context, x *Exchange) {
+	io.WriteString(x.Stdout, textHeader+"Hello from fcgiscope.\n")
+}
+
+func env(_ context.Context, x *Exchange) {
+	io.WriteString(x.Stdout, textHeader)
+	writeParams(x.Stdout, x.Params)
+}
+
+// upload reads the body and says what it was.
+func upload(_ context.Context, x *Exchange) {
+	sum := sha256.New()
+	began := time.Now()
+	n, err := io.Copy(sum, x.Stdin)
+	if err != nil {
+		return
+	}
+	io.WriteString(x.Stdout, textHeader)
+	fmt.Fprintf(x.Stdout, "received %d bytes in %v\nCONTENT_LENGTH=%s\nCONTENT_TYPE=%s\nsha256 %x\n",
+		n, time.Since(began).Round(time.Millisecond), oneLine([]byte(x.Param("CONTENT_LENGTH"))), oneLine([]byte(x.Param("CONTENT_TYPE"))), sum.Sum(nil))
+}
+
+// slow writes a line, waits, and so on.
+func slow(ctx context.Context, x *Exchange) {
+	lines, pause := queryNumber(x, "lines", 5), queryNumber(x, "ms", 1000)
+	io.WriteString(x.Stdout, textHeader)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := range lines {
+		if i > 0 {
+			timer.Reset(time.Duration(min(pause, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond)
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		fmt.Fprintf(x.Stdout, "line %d of %d\n", i+1, lines)
+		if x.Flush() != nil {
+			return
+		}
+	}
+}
+
+// big writes so many bytes.
+func big(_ context.Context, x *Exchange) {
+	left := queryNumber(x, "bytes", 10<<20)
+	fmt.Fprintf(x.Stdout, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n", left)
+	fill := bytes.Repeat([]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"), chunk/64)
+	for left > 0 {
+		n, err := x.Stdout.Write(fill[:min(left, int64(len(fill)))])
+		if err != nil {
+			return
+		}
+		left -= int64(n)
+	}
+}
+
+// stderrApp writes to STDERR before, in and after the answer.
+func stderrApp(_ context.Context, x *Exchange) {
+	lines := queryNumber(x, "lines", 1)
+	io.WriteString(x.Stderr, "stderr before the answer\n")
+	io.WriteString(x.Stdout, textHeader+"the first half\n")
+	for i := range lines {
+		if _, err := fmt.Fprintf(x.Stderr, "stderr line %d of %d\n", i+1, lines); err != nil {
+			return
+		}
+	}
+	io.WriteString(x.Stdout, "the second half\n")
+	io.WriteString(x.Stderr, "stderr after the answer\n")
+}
+
+// statusApp answers with the status and the appStatus that it is told.
+func statusApp(_ context.Context, x *Exchange) {
+	status := queryNumber(x, "status", 404)
+	if status < 100 || status > 999 {
+		x.Respond(400, fmt.Sprintf("no status: %d", status))
+		return
+	}
+	x.SetAppStatus(uint32(queryNumber(x, "app", 0)))
+	fmt.Fprintf(x.Stdout, "Status: %d %s\r\n", status, http.StatusText(int(status)))
+	if to := queryValue(x, "location"); to != "" && plain([]byte(to)) {
+		fmt.Fprintf(x.Stdout, "Location: %s\r\n", to)
+	}
+	io.WriteString(x.Stdout, textHeader)
+	fmt.Fprintf(x.Stdout, "%d %s\n", status, http.StatusText(int(status)))
+}
+
+// crash fails: at once, or after the first part of the answer was sent.
+func crash(_ context.Context, x *Exchange) {
+	switch queryValue(x, "how") {
+	case "late":
+		io.WriteString(x.Stdout, textHeader+"the first half\n")
+		x.Flush()
+	case "goexit":
+		runtime.Goexit()
+	}
+	panic("the app crash does what its name says")
+}
+
+// authorizer lets requests pass but for paths with a segment "private", which
+// need the password "secret". See FastCGI 1.0, section 6.3.
+func authorizer(_ context.Context, x *Exchange) {
+	user, password := basicAuth(x.Param("HTTP_AUTHORIZATION"))
+	path, _, _ := strings.Cut(uri(x), "?")
+	for _, segment := range strings.Split(path, "/") {
+		if segment == "private" && password != "secret" {
+			io.WriteString(x.Stdout, "Status: 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"fcgiscope\"\r\n"+textHeader+"401 Unauthorized: the password is \"secret\"\n")
+			return
+		}
+	}
+	io.WriteString(x.Stdout, "Status: 200 OK\r\nVariable-AUTH_METHOD: fcgiscope\r\n")
+	if user != "" && plain([]byte(user)) && !strings.ContainsAny(user, "\r\n") {
+		fmt.Fprintf(x.Stdout, "Variable-AUTH_USER: %s\r\n", user)
+	}
+	io.WriteString(x.Stdout, "\r\n")
+}
+
+// basicAuth returns what an Authorization header of the scheme Basic holds.
+func basicAuth(header string) (user, password string) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", ""
+	}
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	if err != nil {
+		return "", ""
+	}
+	user, password, _ = strings.Cut(string(b), ":")
+	return user, password
+}
+
+// filter answers with the DATA stream in upper case. See FastCGI 1.0, section 6.4.
+func filter(_ context.Context, x *Exchange) {
+	if x.Role != wire.Filter {
+		x.Respond(400, fmt.Sprintf("the app filter is for the role FILTER, not %v", x.Role))
+		return
+	}
+	// "A Filter application can't start its response before STDIN has ended."
+	if _, err := io.Copy(io.Discard, x.Stdin); err != nil {
+		return
+	}
+	io.WriteString(x.Stdout, textHeader)
+	buf := make([]byte, 32<<10)
+	var total int64
+	for {
+		n, err := x.Data.Read(buf)
+		total += int64(n)
+		x.Stdout.Write(bytes.ToUpper(buf[:n]))
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return
+		}
+	}
+	if want := x.Param("FCGI_DATA_LENGTH"); want != strconv.FormatInt(total, 10) {
+		fmt.Fprintf(x.Stderr, "filter: DATA has %d bytes, FCGI_DATA_LENGTH is %q\n", total, want)
+		x.SetAppStatus(1)
+	}
+}

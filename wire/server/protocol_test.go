@@ -1,0 +1,452 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+// uriOnly answers with REQUEST_URI and the body.
+func uriOnly(_ context.Context, x *Exchange) {
+	body, _ := io.ReadAll(x.Stdin)
+	fmt.Fprintf(x.Stdout, "Content-Type: text/plain\r\n\r\n%s %s", x.Param("REQUEST_URI"), body)
+}
+
+// uriAnswer is what it answers.
+func uriAnswer(uri, body string) string {
+	return "Content-Type: text/plain\r\n\r\n" + uri + " " + body
+}
+
+func end(id uint16, appStatus uint32, status wire.ProtocolStatus) wire.Record {
+	return wire.EndRecord(id, appStatus, status)
+}
+
+// wantRecords reads as many records and compares them, without their padding.
+func (p *peer) wantRecords(want ...wire.Record) {
+	p.t.Helper()
+	for i, w := range want {
+		got := p.next()
+		got.Padding, got.PaddingLength = nil, 0
+		if string(got.Append(nil)) != string(w.Append(nil)) {
+			p.t.Fatalf("record %d: %+v, want %+v", i, got, w)
+		}
+	}
+}
+
+// TestRecords sends records on a new connection and says what comes first.
+func TestRecords(t *testing.T) {
+	begin := func(id uint16, flags wire.Flags) wire.Record { return wire.BeginRecord(id, wire.Responder, flags) }
+	record := wire.NewRecord
+	names := func(names ...string) []byte {
+		var b []byte
+		for _, n := range names {
+			b = wire.NewPair(n, "").Append(b)
+		}
+		return b
+	}
+	told := func(pairs ...string) wire.Record {
+		var b []byte
+		for i := 0; i < len(pairs); i += 2 {
+			b = wire.NewPair(pairs[i], pairs[i+1]).Append(b)
+		}
+		return record(wire.TypeGetValuesResult, 0, b)
+	}
+	long := begin(1, 1)
+	long.Content = append(long.Content, 0)
+	version := begin(1, 1)
+	version.Version = 2
+	reserved := begin(1, 0xfe)
+	reserved.Reserved = 7
+	const (
+		open   = iota
+		closed // by the server
+	)
+	tests := []struct {
+		name  string
+		srv   Server
+		send  []wire.Record
+		want  []wire.Record
+		after int
+	}{
+		{"get-values", Server{}, []wire.Record{record(wire.TypeGetValues, 0, names(wire.MpxsConns, wire.MaxConns, wire.MaxReqs))},
+			[]wire.Record{told(wire.MpxsConns, "1", wire.MaxConns, "1024", wire.MaxReqs, "1024")}, open},
+		{"get-values one at a time", Server{OneAtATime: true, Limits: Limits{Conns: 3, Requests: 2}}, []wire.Record{record(wire.TypeGetValues, 0, names(wire.MaxConns, wire.MaxReqs, wire.MpxsConns))},
+			[]wire.Record{told(wire.MaxConns, "3", wire.MaxReqs, "2", wire.MpxsConns, "0")}, open},
+		{"get-values own", Server{Values: []wire.Pair{wire.NewPair("A", "b")}}, []wire.Record{record(wire.TypeGetValues, 0, names(wire.MaxConns, "A"))},
+			[]wire.Record{told("A", "b")}, open},
+		{"get-values unknown, repeated, with value", Server{}, []wire.Record{record(wire.TypeGetValues, 0, append(names("FOO", wire.MpxsConns, wire.MpxsConns), wire.NewPair(wire.MpxsConns, "9").Append(nil)...))},
+			[]wire.Record{told(wire.MpxsConns, "1")}, open},
+		{"get-values empty", Server{}, []wire.Record{record(wire.TypeGetValues, 0, nil)}, []wire.Record{told()}, open},
+		{"get-values cut", Server{}, []wire.Record{record(wire.TypeGetValues, 0, append(names(wire.MpxsConns), 14))}, []wire.Record{told(wire.MpxsConns, "1")}, open},
+		{"get-values id 1", Server{}, []wire.Record{record(wire.TypeGetValues, 1, names(wire.MaxConns))}, nil, open},
+		{"unknown type", Server{}, []wire.Record{record(100, 0, []byte("abc"))}, []wire.Record{wire.UnknownTypeRecord(100)}, open},
+		{"begin id 0", Server{}, []wire.Record{begin(0, 0)}, []wire.Record{wire.UnknownTypeRecord(wire.TypeBeginRequest)}, open},
+		{"answers are not answered", Server{}, []wire.Record{wire.UnknownTypeRecord(12), told()}, nil, open},
+		{"unknown type of a request", Server{}, []wire.Record{begin(1, 1), record(42, 1, nil), wire.AbortRecord(1)}, []wire.Record{end(1, 0, 0)}, open},
+		{"inactive ids", Server{}, []wire.Record{record(wire.TypeStdin, 3, []byte("x")), record(wire.TypeParams, 3, nil), wire.AbortRecord(4), record(wire.TypeEndRequest, 5, nil)}, nil, open},
+		{"unknown role", Server{}, []wire.Record{wire.BeginRecord(1, 99, 1)}, []wire.Record{end(1, 0, wire.UnknownRole)}, open},
+		{"unknown role, no keep", Server{}, []wire.Record{wire.BeginRecord(1, 0, 0)}, []wire.Record{end(1, 0, wire.UnknownRole)}, closed},
+		{"cannot multiplex", Server{OneAtATime: true}, []wire.Record{begin(1, 1), begin(2, 0), wire.AbortRecord(1)}, []wire.Record{end(2, 0, wire.CantMultiplex), end(1, 0, 0)}, closed},
+		{"overloaded", Server{Limits: Limits{Requests: 1}}, []wire.Record{begin(1, 1), begin(2, 1), wire.AbortRecord(1)}, []wire.Record{end(2, 0, wire.Overloaded), end(1, 0, 0)}, open},
+		{"overloaded connection", Server{Limits: Limits{RequestsPerConn: 2}}, []wire.Record{begin(1, 1), begin(2, 1), begin(3, 1)}, []wire.Record{end(3, 0, wire.Overloaded)}, open},
+		{"abort before params", Server{}, []wire.Record{begin(7, 1), wire.AbortRecord(7), wire.AbortRecord(7)}, []wire.Record{end(7, 0, 0)}, open},
+		{"abort, no keep", Server{}, []wire.Record{begin(7, 0), wire.AbortRecord(7)}, []wire.Record{end(7, 0, 0)}, closed},
+		{"begun twice", Server{}, []wire.Record{begin(1, 1), begin(1, 1), wire.AbortRecord(1)}, []wire.Record{end(1, 0, 0)}, open},
+		{"begin too long", Server{}, []wire.Record{long}, nil, closed},
+		{"begin too short", Server{}, []wire.Record{record(wire.TypeBeginRequest, 1, []byte("1234567"))}, nil, closed},
+		{"version", Server{}, []wire.Record{version}, nil, closed},
+		{"flags and reserved", Server{}, []wire.Record{reserved, wire.AbortRecord(1)}, []wire.Record{end(1, 0, 0)}, closed},
+		{"params end early, id 65535", Server{}, []wire.Record{begin(65535, 1), record(wire.TypeParams, 65535, []byte{1}), record(wire.TypeParams, 65535, nil)},
+			[]wire.Record{
+				record(wire.TypeStderr, 65535, []byte("fcgiscope: PARAMS end inside the name-value pair at offset 0\n")),
+				record(wire.TypeStdout, 65535, response(400, "PARAMS end inside the name-value pair at offset 0")),
+				record(wire.TypeStdout, 65535, nil), record(wire.TypeStderr, 65535, nil), end(65535, 400, 0)}, open},
+	}
+	for i := range tests {
+		tt := &tests[i]
+		t.Run(tt.name, func(t *testing.T) {
+			p := connect(t, &tt.srv)
+			p.send(tt.send...)
+			p.wantRecords(tt.want...)
+			if tt.after == open {
+				p.alive()
+			} else {
+				p.closed()
+			}
+		})
+	}
+}
+
+// TestDamagedInput: whatever is between two requests, each has its own answer.
+func TestSplitAnywhere(t *testing.T) {
+	var request []byte
+	add := func(r wire.Record) { request = r.Append(request) }
+	rec := func(ty wire.Type, content string, padding int) {
+		r := wire.NewRecord(ty, 1, []byte(content))
+		r.Padding = make([]byte, padding)
+		add(r)
+	}
+	begin := wire.BeginRecord(1, wire.Responder, wire.KeepConn)
+	begin.Padding = make([]byte, 255)
+	add(begin)
+	pair := string(wire.Pair{Name: []byte("REQUEST_URI"), Value: []byte("/u"), WideName: true, WideValue: true}.Append(nil))
+	for i := range pair {
+		rec(wire.TypeParams, pair[i:i+1], i)
+	}
+	add(wire.NewRecord(wire.TypeGetValues, 0, nil))
+	rec(wire.TypeParams, "", 8)
+	rec(wire.TypeParams, "junk after the end", 0)
+	add(wire.NewRecord(wire.TypeStdin, 2, []byte("of another request")))
+	rec(wire.TypeData, "not for a responder", 3)
+	rec(wire.TypeStdin, "bo", 1)
+	add(wire.NewRecord(99, 0, nil))
+	rec(wire.TypeStdin, "dy", 0)
+	rec(wire.TypeStdin, "", 255)
+	rec(wire.TypeStdin, "", 0)
+	rec(wire.TypeStdin, "late", 0)
+
+	p := connect(t, &Server{Handler: uriOnly})
+	check := func() {
+		p.t.Helper()
+		seen := map[wire.Type]bool{}
+		for !seen[wire.TypeEndRequest] {
+			rec := p.next()
+			if seen[rec.Type] && len(rec.Content) > 0 {
+				t.Fatalf("again %v", rec)
+			}
+			seen[rec.Type] = true
+			if rec.Type == wire.TypeStdout && len(rec.Content) > 0 && string(rec.Content) != uriAnswer("/u", "body") {
+				t.Fatalf("%q", rec.Content)
+			}
+		}
+		if !seen[wire.TypeGetValuesResult] || !seen[wire.TypeUnknownType] {
+			t.Fatalf("seen: %v", seen)
+		}
+	}
+	for _, size := range []int{1, 7, 8, 9, 100, len(request)} {
+		for b := request; len(b) > 0; {
+			n := min(size, len(b))
+			if _, err := p.Conn.Write(b[:n]); err != nil {
+				t.Fatal(err)
+			}
+			b = b[n:]
+		}
+		check()
+	}
+}
+
+func TestAnswerIsOneWrite(t *testing.T) {
+	obs := &recorder{}
+	s := &Server{Handler: uriOnly, Observe: obs.observe}
+	p := connect(t, s)
+	p.request(1, wire.KeepConn, "body", "REQUEST_URI=/u")
+	p.answer(1)
+	p.Close()
+	obs.wait()
+	var sent [][]byte
+	for i, b := range obs.bytes {
+		if obs.dirs[i] == wire.ToServer {
+			sent = append(sent, b)
+		}
+	}
+	if len(sent) != 1 {
+		t.Fatalf("%d writes: %q", len(sent), sent)
+	}
+	want := wire.NewRecord(wire.TypeStdout, 1, []byte(uriAnswer("/u", "body")))
+	want.Padding = make([]byte, wire.PadTo8(len(want.Content)))
+	b := want.Append(nil)
+	b = wire.NewRecord(wire.TypeStdout, 1, nil).Append(b)
+	b = end(1, 0, 0).Append(b)
+	if string(sent[0]) != string(b) {
+		t.Errorf("sent %q, want %q", sent[0], b)
+	}
+	if obs.dirs[0] != wire.ToApp || obs.closes != 1 {
+		t.Errorf("dirs %v, %d closes", obs.dirs, obs.closes)
+	}
+}
+
+func TestPipelined(t *testing.T) {
+	for _, last := range []wire.Flags{wire.KeepConn, 0} {
+		p := connect(t, &Server{Handler: uriOnly})
+		const n = 20
+		for id := uint16(1); id <= n; id++ {
+			p.begin(id, wire.Responder, last, fmt.Sprintf("REQUEST_URI=/%d", id))
+			p.Stream(wire.TypeStdin, id).Close()
+		}
+		p.flush()
+		got := map[uint16]string{}
+		ends := 0
+		for ends < n {
+			rec := p.next()
+			switch rec.Type {
+			case wire.TypeStdout:
+				got[rec.RequestID] += string(rec.Content)
+			case wire.TypeEndRequest:
+				ends++
+			}
+		}
+		for id := uint16(1); id <= n; id++ {
+			if want := uriAnswer(fmt.Sprintf("/%d", id), ""); got[id] != want {
+				t.Errorf("%d: %q, want %q", id, got[id], want)
+			}
+		}
+		if last == 0 {
+			p.closed()
+		} else {
+			p.alive()
+		}
+	}
+}
+
+// TestInterleaved: two requests, record by record, and the one that began last
+// ends first.
+func TestInterleaved(t *testing.T) {
+	p := connect(t, &Server{Handler: uriOnly})
+	p.begin(1, wire.Responder, wire.KeepConn, "REQUEST_URI=/1")
+	p.begin(2, wire.Responder, 0, "REQUEST_URI=/2")
+	p.send(wire.NewRecord(wire.TypeStdin, 1, []byte("a")), wire.NewRecord(wire.TypeStdin, 2, []byte("x")),
+		wire.NewRecord(wire.TypeStdin, 1, []byte("b")), wire.NewRecord(wire.TypeStdin, 2, nil))
+	if a := p.answer(2); a.stdout != uriAnswer("/2", "x") {
+		t.Errorf("2: %q", a.stdout)
+	}
+	p.alive() // request 2 was not to keep the connection, but 1 is not done
+	p.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+	if a := p.answer(1); a.stdout != uriAnswer("/1", "ab") {
+		t.Errorf("1: %q", a.stdout)
+	}
+	p.closed()
+}
+
+func TestRoles(t *testing.T) {
+	handler := func(_ context.Context, x *Exchange) {
+		in, err1 := io.ReadAll(x.Stdin)
+		data, err2 := io.ReadAll(x.Data)
+		fmt.Fprintf(x.Stdout, "\r\n%v %s %s %v %v", x.Role, in, data, err1, err2)
+		fmt.Fprint(x.Stderr, "e")
+		x.SetAppStatus(938)
+	}
+	tests := []struct {
+		role       wire.Role
+		send, want string
+	}{
+		{wire.Responder, "in", "RESPONDER in  <nil> <nil>"},
+		{wire.Filter, "in data", "FILTER in data <nil> <nil>"},
+		{wire.Authorizer, "", "AUTHORIZER   <nil> <nil>"},
+		{wire.Authorizer, "in", "AUTHORIZER   <nil> <nil>"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.role.String()+" "+tt.send, func(t *testing.T) {
+			p := connect(t, &Server{Handler: handler})
+			for range 2 {
+				p.begin(3, tt.role, wire.KeepConn, "A=b")
+				streams := []wire.Type{wire.TypeStdin, wire.TypeData}
+				for i, body := range strings.Fields(tt.send) {
+					s := p.Stream(streams[i], 3)
+					io.WriteString(s, body)
+					s.Close()
+				}
+				p.flush()
+				a := p.answer(3)
+				if a.stdout != "\r\n"+tt.want || a.stderr != "e" || a.end.AppStatus != 938 {
+					t.Errorf("%+v, want %q", a, tt.want)
+				}
+				want := []wire.Type{wire.TypeStdout, wire.TypeStderr, wire.TypeStdout, wire.TypeStderr, wire.TypeEndRequest}
+				if !reflect.DeepEqual(a.types, want) {
+					t.Errorf("records %v, want %v", a.types, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAbort: the handler is told, END_REQUEST comes once and at once, the id
+// can be used again, and what the handler writes after is nowhere.
+func TestAbort(t *testing.T) {
+	for _, when := range []string{"with all input", "in STDIN"} {
+		t.Run(when, func(t *testing.T) {
+			began, release, done := make(chan struct{}), make(chan struct{}), make(chan string, 1)
+			s := &Server{Handler: func(ctx context.Context, x *Exchange) {
+				if x.Param("REQUEST_URI") != "/abort" {
+					uriOnly(ctx, x)
+					return
+				}
+				io.WriteString(x.Stdout, "\r\nfirst")
+				x.Flush()
+				close(began)
+				if when == "in STDIN" {
+					_, err := io.ReadAll(x.Stdin)
+					io.WriteString(x.Stderr, fmt.Sprint(err)) // into nowhere
+				}
+				<-ctx.Done()
+				<-release
+				_, err := io.WriteString(x.Stdout, "late")
+				done <- fmt.Sprintf("%v, %v, %v", context.Cause(ctx), err, x.Flush())
+			}}
+			p := connect(t, s)
+			p.begin(1, wire.Responder, wire.KeepConn, "REQUEST_URI=/abort")
+			if when == "in STDIN" {
+				p.send(wire.NewRecord(wire.TypeStdin, 1, []byte("some")))
+			} else {
+				p.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+			}
+			<-began
+			p.wantRecords(wire.NewRecord(wire.TypeStdout, 1, []byte("\r\nfirst")))
+			p.send(wire.AbortRecord(1), wire.NewRecord(wire.TypeStdin, 1, []byte("late")))
+			p.wantRecords(wire.NewRecord(wire.TypeStdout, 1, nil), end(1, 0, 0))
+			p.request(1, wire.KeepConn, "body", "REQUEST_URI=/again")
+			if a := p.answer(1); a.stdout != uriAnswer("/again", "body") {
+				t.Errorf("%+v", a)
+			}
+			close(release)
+			if got, want := <-done, fmt.Sprintf("%v, %v, %v", ErrAborted, ErrEnded, ErrEnded); got != want {
+				t.Errorf("handler saw %s, want %s", got, want)
+			}
+			p.alive()
+		})
+	}
+}
+
+func TestPanic(t *testing.T) {
+	tests := map[string]struct {
+		handler        Handler
+		stdout, stderr string
+	}{
+		"at once":       {func(context.Context, *Exchange) { panic("boo\x1b") }, string(response(500, `the handler panicked: "boo\x1b"`)), "fcgiscope: the handler panicked: \"boo\\x1b\"\n"},
+		"in the answer": {func(_ context.Context, x *Exchange) { io.WriteString(x.Stdout, "\r\nhalf"); panic(1) }, string(response(500, `the handler panicked: "1"`)), "fcgiscope: the handler panicked: \"1\"\n"},
+		"after a flush": {func(_ context.Context, x *Exchange) { io.WriteString(x.Stdout, "\r\nhalf"); x.Flush(); panic(1) }, "\r\nhalf", "fcgiscope: the handler panicked: \"1\"\n"},
+		"Goexit":        {func(context.Context, *Exchange) { goexit() }, string(response(500, "the handler ended its goroutine")), "fcgiscope: the handler ended its goroutine\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			leaks(t)
+			var log errorLog
+			p := connect(t, &Server{Handler: tt.handler, ErrorLog: log.add})
+			for range 2 {
+				p.request(1, wire.KeepConn, "")
+				a := p.answer(1)
+				if a.stdout != tt.stdout || a.stderr != tt.stderr || a.end.AppStatus != 500 {
+					t.Errorf("%+v", a)
+				}
+			}
+			p.alive()
+			if log := log.String(); !strings.Contains(log, "protocol_test.go") && !strings.Contains(log, "goexit") {
+				t.Errorf("no stack in the log: %s", log)
+			}
+		})
+	}
+}
+
+// TestEarlyAnswer: an answer before the body was read is not lost to a reset.
+func TestEarlyAnswer(t *testing.T) {
+	leaks(t)
+	p := connect(t, &Server{Handler: func(_ context.Context, x *Exchange) { x.Respond(413, "no") }})
+	p.begin(1, wire.Responder, 0)
+	p.flush()
+	if a := p.answer(1); a.stdout != string(response(413, "no")) || a.end.AppStatus != 413 {
+		t.Errorf("%+v", a)
+	}
+	for range 100 {
+		p.send(wire.NewRecord(wire.TypeStdin, 1, make([]byte, 10000))) // no EPIPE
+	}
+	p.closed()
+}
+
+func TestHalfClose(t *testing.T) {
+	p := connect(t, &Server{Handler: func(ctx context.Context, x *Exchange) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+		uriOnly(ctx, x)
+	}})
+	p.request(1, wire.KeepConn, "body", "REQUEST_URI=/u")
+	p.Conn.(interface{ CloseWrite() error }).CloseWrite()
+	if a := p.answer(1); a.stdout != uriAnswer("/u", "body") {
+		t.Errorf("%+v", a)
+	}
+	p.closed()
+}
+
+// TestPeerGone: closing cancels the handlers, wherever they are.
+func TestPeerGone(t *testing.T) {
+	for name, conn := range map[string]func(*testing.T, *Server) *peer{"unix": connect, "pipe": connectPipe} {
+		for _, complete := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, complete), func(t *testing.T) {
+				leaks(t)
+				began, cause := make(chan struct{}, 2), make(chan error, 2)
+				s := &Server{Handler: func(ctx context.Context, x *Exchange) {
+					began <- struct{}{}
+					if !complete {
+						if _, err := io.ReadAll(x.Stdin); err != io.ErrUnexpectedEOF {
+							t.Errorf("read: %v", err)
+						}
+					}
+					<-ctx.Done()
+					cause <- context.Cause(ctx)
+				}}
+				p := conn(t, s)
+				for id := uint16(1); id <= 2; id++ {
+					p.begin(id, wire.Responder, wire.KeepConn)
+					if complete {
+						p.Stream(wire.TypeStdin, id).Close()
+					}
+				}
+				p.flush()
+				<-began
+				<-began
+				p.Close()
+				for range 2 {
+					if err := <-cause; err != ErrPeerGone {
+						t.Errorf("cause %v", err)
+					}
+				}
+			})
+		}
+	}
+}
