@@ -1,6 +1,17 @@
+// Package capture turns what people have, packet captures, hex dumps, pastes
+// and traces, into the bytes of connections, and those into the events of
+// package flow.
+//
+// An input passes four stages, each of which holds a bounded part of it: a
+// Format reads it, TCP segments are put in order where there are any, a Source
+// yields chunks of connections, and Decode finds out which of them speak
+// FastCGI and feeds a flow.Conn for each.
+//
+// Values of this package are not safe for concurrent use.
 package capture
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/flow"
@@ -17,6 +28,12 @@ const (
 	B
 )
 
+// Other returns the other end.
+func (s Side) Other() Side { return s ^ 1 }
+
+// String returns "A" or "B".
+func (s Side) String() string { return "AB"[s : s+1] }
+
 // A ChunkKind says what a chunk is.
 type ChunkKind uint8
 
@@ -32,7 +49,7 @@ const (
 // A Chunk is a piece of a connection as it was captured, in the order of its
 // bytes. It is valid until the next call of Source.Next.
 type Chunk struct {
-	Conn  *flow.ConnInfo
+	Conn  *flow.ConnInfo // one pointer for one connection, until its ChunkEnd
 	Side  Side
 	Kind  ChunkKind
 	At    time.Time // zero where the input has no times
@@ -50,3 +67,15 @@ type Source interface {
 	// Close ends the source. It does not close the reader below it.
 	Close() error
 }
+
+// An InputError says that the input is damaged, or holds something that is not
+// understood, at one place. What comes before and after it is still decoded.
+type InputError struct {
+	Where string // such as "packet 7", "line 12", "offset 4711"
+	Err   error
+}
+
+func (e *InputError) Error() string { return fmt.Sprintf("capture: %s: %v", e.Where, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *InputError) Unwrap() error { return e.Err }

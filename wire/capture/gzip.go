@@ -1,0 +1,45 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+)
+
+func matchGzip(head []byte) int {
+	if bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}) {
+		return scoreMagic
+	}
+	return 0
+}
+
+// openGzip looks into what is compressed.
+func openGzip(r *bufio.Reader, o Options) (Source, error) {
+	if o.depth == maxNesting {
+		return nil, errors.New("capture: compressed too often")
+	}
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("capture: gzip: %w", err)
+	}
+	src, _, err := Open(&gunzip{z: z}, Options{depth: o.depth + 1})
+	if err != nil {
+		return nil, fmt.Errorf("gzip of: %w", err)
+	}
+	return src, nil
+}
+
+// A gunzip reads compressed data; where that is cut or damaged, what came
+// before it is the whole, and then comes the error.
+type gunzip struct{ z *gzip.Reader }
+
+func (g *gunzip) Read(b []byte) (int, error) {
+	n, err := g.z.Read(b)
+	if err != nil && err != io.EOF {
+		err = &InputError{Where: "gzip", Err: err}
+	}
+	return n, err
+}
