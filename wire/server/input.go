@@ -50,3 +50,11 @@ func (in *input) Read(p []byte) (int, error) {
 		c.changed.Wait()
 	}
 }
+
+// closeInput ends the input of a handler that wants no more of it.
+func (x *Exchange) closeInput() {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	x.stdin.none, x.data.none = true, true
+	x.c.changed.Broadcast()
+}

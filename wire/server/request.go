@@ -210,7 +210,7 @@ func (c *conn) input(x *Exchange, in *input, content []byte) {
 		return
 	}
 	room := c.srv.limits.StdinBuffer
-	for in.waiting() >= room && !x.over && !c.closing {
+	for in.waiting() >= room && !in.none && !x.over && !c.closing {
 		if len(c.active) > 1 {
 			c.mu.Unlock()
 			c.fail(x, 413, fmt.Sprintf("more than %d bytes of input wait for the handler, and other requests wait behind them", room))
@@ -224,7 +224,7 @@ func (c *conn) input(x *Exchange, in *input, content []byte) {
 		}
 		c.changed.Wait()
 	}
-	over := x.over
+	over := x.over || in.none
 	c.mu.Unlock()
 	if over || !c.keep(x, len(content)) {
 		return
