@@ -20,8 +20,8 @@ func appendAside(dst []byte, e *flow.Event) []byte {
 	case flow.KindGap, flow.KindDesync, flow.KindTruncated:
 		dst = appendDamage(dst, e)
 	case flow.KindLost:
-		dst = strconv.AppendInt(append(dst, "lost: "...), e.Length, 10)
-		dst = append(dst, " events, they came too fast"...)
+		dst = appendCount(append(dst, "lost: "...), e.Length, "event")
+		dst = append(dst, " that came too fast"...)
 	}
 	if len(dst) == words {
 		return dst[:start]
@@ -41,24 +41,31 @@ func appendDamage(dst []byte, e *flow.Event) []byte {
 	switch e.Kind {
 	case flow.KindGap:
 		dst = append(dst, "gap: "...)
-		if e.Length >= 0 {
-			dst = append(strconv.AppendInt(dst, e.Length, 10), ' ')
+		if e.Length < 0 {
+			return append(dst, "an unknown number of bytes missing"...)
 		}
-		dst = append(dst, "bytes are missing"...)
+		dst = append(appendCount(dst, e.Length, "byte"), " missing"...)
 	case flow.KindDesync:
-		dst = strconv.AppendInt(append(dst, "no record: "...), int64(len(e.Data)), 10)
-		dst = append(dst, " bytes"...)
+		dst = appendCount(append(dst, "no record: "...), int64(len(e.Data)), "byte")
 		if e.Hint != "" {
 			dst = appendClean(append(dst, ", "...), []byte(e.Hint))
 		}
 	case flow.KindTruncated:
 		dst = strconv.AppendInt(append(dst, "truncated: "...), e.Got, 10)
-		dst = strconv.AppendInt(append(dst, " of "...), e.Length, 10)
-		dst = append(dst, " bytes"...)
+		dst = appendCount(append(dst, " of "...), e.Length, "byte")
 		if e.Got >= 8 {
 			dst, _ = e.Header.Type.AppendText(append(dst, " of "...))
 			dst = strconv.AppendUint(append(dst, " id="...), uint64(e.Header.RequestID), 10)
 		}
+	}
+	return dst
+}
+
+// appendCount appends a number of things: 1 byte, 2 bytes.
+func appendCount(dst []byte, n int64, thing string) []byte {
+	dst = append(append(strconv.AppendInt(dst, n, 10), ' '), thing...)
+	if n != 1 {
+		dst = append(dst, 's')
 	}
 	return dst
 }

@@ -12,6 +12,7 @@ import (
 const (
 	chartArrow = 70 // columns of an arrow where the width is not known
 	chartLanes = 16 // requests that have a lane of their own; others have the last
+	chartRoom  = 3  // lanes for which there is room beside an arrow on a terminal
 	chartTime  = 13 // columns of the time
 )
 
@@ -142,7 +143,7 @@ func (c *chart) arrow() int {
 	if c.o.Width == 0 {
 		return chartArrow
 	}
-	return max(30, c.o.Width-chartTime-3*len(c.lane)-6)
+	return max(30, c.o.Width-chartTime-3*chartRoom-6)
 }
 
 // head appends the line that names the two sides.
@@ -219,19 +220,21 @@ func (c *chart) crossing(m *message) {
 // label says what an arrow is, in at most max columns.
 func (m *message) label(max int) []byte {
 	b, _ := m.typ.AppendText(nil)
-	b = strconv.AppendUint(append(b, ' '), uint64(m.id), 10)
 	spec := m.typ.Spec()
+	if m.id != 0 || spec == nil || !spec.Management {
+		b = strconv.AppendUint(append(b, ' '), uint64(m.id), 10)
+	}
 	switch {
 	case spec != nil && spec.Stream && m.length == 0:
 		b = append(b, " end"...)
 	case spec != nil && spec.Shape == wire.Pairs:
-		b = append(strconv.AppendInt(append(b, ' '), int64(m.pairs), 10), " pairs, "...)
-		b = append(strconv.AppendInt(b, int64(m.length), 10), " bytes"...)
+		b = append(appendCount(append(b, ' '), int64(m.pairs), "pair"), ", "...)
+		b = appendCount(b, int64(m.length), "byte")
 	case m.records > 1:
-		b = append(strconv.AppendInt(append(b, ' '), int64(m.records), 10), " records, "...)
-		b = append(strconv.AppendInt(b, int64(m.length), 10), " bytes"...)
+		b = append(appendCount(append(b, ' '), int64(m.records), "record"), ", "...)
+		b = appendCount(b, int64(m.length), "byte")
 	case spec == nil || spec.Shape == wire.Bytes:
-		b = append(strconv.AppendInt(append(b, ' '), int64(m.length), 10), " bytes "...)
+		b = append(appendCount(append(b, ' '), int64(m.length), "byte"), ' ')
 		b = append(b, m.content...)
 	default:
 		b = append(append(b, ' '), m.content...)

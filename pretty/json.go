@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/fcgiscope/fcgiscope/wire/text"
 )
 
 // object is a JSON object that is being appended to. Keys come from the
@@ -95,8 +97,8 @@ func appendJSONString[T string | []byte](dst []byte, s T) []byte {
 			start = i
 			continue
 		}
-		r, n := decodeRune(s[i:])
-		if strconv.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+		r, n, plain := decodeRune(s[i:])
+		if plain {
 			i += n
 			continue
 		}
@@ -109,9 +111,13 @@ func appendJSONString[T string | []byte](dst []byte, s T) []byte {
 	return append(dst, '"')
 }
 
-func decodeRune[T string | []byte](s T) (rune, int) {
+// decodeRune takes a character above ASCII off s and says whether it can be
+// shown as it is: package text decides that for all formats.
+func decodeRune[T string | []byte](s T) (r rune, n int, plain bool) {
 	var b [utf8.UTFMax]byte
-	return utf8.DecodeRune(b[:copy(b[:], s)])
+	var escaped [4 * utf8.UTFMax]byte
+	r, n = utf8.DecodeRune(b[:copy(b[:], s)])
+	return r, n, b[0] == text.Escape(escaped[:0], b[:n])[0]
 }
 
 func appendJSONByte(dst []byte, c byte) []byte {

@@ -224,7 +224,7 @@ func (s *jsonlSink) request(w *object, e *flow.Event) {
 
 // knownText leaves out what was not seen.
 func (o *object) knownText(k, base64Key string, v []byte) {
-	if v != nil {
+	if len(v) > 0 {
 		o.text(k, base64Key, v)
 	}
 }

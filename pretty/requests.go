@@ -170,7 +170,7 @@ func (s *requestsSink) block(e *flow.Event, b *requestBlock) {
 	}
 	s.streams(b, wire.ToApp)
 	if b.header != nil {
-		s.section("response header", strconv.Itoa(b.headed)+" bytes")
+		s.section("response header", string(appendCount(nil, int64(b.headed), "byte")))
 		lines := bytes.TrimRight(b.header, "\r\n")
 		s.indent(appendView(nil, lines, 0, int64(b.headed-len(b.header)+len(lines))))
 	}
@@ -248,7 +248,7 @@ func (s *requestsSink) streams(b *requestBlock, dir wire.Direction) {
 		if h == nil || spec.Dir != dir || h.total == 0 {
 			continue
 		}
-		s.section(spec.Name, strconv.FormatInt(h.total, 10)+" bytes")
+		s.section(spec.Name, string(appendCount(nil, h.total, "byte")))
 		s.indent(appendView(nil, h.kept, s.o.MaxBody, h.total))
 	}
 }

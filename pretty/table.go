@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
@@ -49,11 +50,7 @@ func (s *tableSink) Event(e *flow.Event) error {
 	case flow.KindFinding:
 		s.finding(e)
 	case flow.KindGap:
-		words := "bytes are missing"
-		if e.Length >= 0 {
-			words = strconv.FormatInt(e.Length, 10) + " bytes are missing"
-		}
-		s.place(e, "gap", e.Length, words)
+		s.place(e, "gap", e.Length, strings.TrimPrefix(string(appendDamage(nil, e)), "gap: "))
 	case flow.KindDesync:
 		words := appendQuote(nil, e.Data, s.limit(e.Data))
 		if e.Hint != "" {
@@ -165,11 +162,7 @@ func (s *tableSink) pair(e *flow.Event) {
 }
 
 func (s *tableSink) truncated(e *flow.Event) {
-	words := strconv.FormatInt(e.Got, 10) + " of " + strconv.FormatInt(e.Length, 10) + " bytes"
-	if len(e.Data) >= wire.HeaderLen {
-		words += " of " + e.Header.Type.String() + " id=" + strconv.Itoa(int(e.Header.RequestID))
-	}
-	s.place(e, "truncated", e.Length, words)
+	s.place(e, "truncated", e.Length, strings.TrimPrefix(string(appendDamage(nil, e)), "truncated: "))
 }
 
 func (s *tableSink) closed(e *flow.Event) {
@@ -193,16 +186,31 @@ func (s *tableSink) closed(e *flow.Event) {
 	}
 }
 
-// whatWidth is how many columns the last cell has.
+// whatWidth is how many columns the last cell has at most; fit cuts it to
+// those that the others leave, which is known when it is written.
 func (s *tableSink) whatWidth() int {
 	if s.o.Width == 0 {
 		return tableWhat
+	}
+	return s.o.Width
+}
+
+// fit cuts the last cells of records so that rows fit the terminal.
+func (s *tableSink) fit() {
+	if s.o.Width == 0 {
+		return
 	}
 	rest := s.o.Width
 	for _, w := range s.widths {
 		rest -= w + 2
 	}
-	return max(rest, 20)
+	rest = max(rest, 20)
+	for _, row := range s.rows {
+		last := len(row) - 1
+		if row[4] != "" && utf8.RuneCountInString(row[last]) > rest {
+			row[last] = string([]rune(row[last])[:rest-3]) + "..."
+		}
+	}
 }
 
 // limit is how many bytes of b, quoted, fit the last cell.
@@ -225,6 +233,7 @@ func (s *tableSink) Flush() error {
 		head = nil
 	}
 	s.widen(head)
+	s.fit()
 	var b bytes.Buffer
 	if err := Table(&b, head, s.rows); err != nil && s.err == nil {
 		s.err = err

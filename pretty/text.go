@@ -147,7 +147,7 @@ func (s *textSink) cutRecord(e *flow.Event, rec wire.Record, tail int) {
 	} else {
 		s.cut, notes = cutPairs(s.cut[:0], notes, e.Data[tail:], s.o.MaxBody)
 		head := clip(e.Data[:tail], s.o.MaxBody)
-		notes = appendCut(notes, "not shown of the end of a pair", tail-len(head))
+		notes = appendCut(notes, "not shown, of the end of a pair", tail-len(head))
 		rec.Content = append(head[:len(head):len(head)], s.cut...)
 		tail = len(head)
 	}
@@ -163,10 +163,10 @@ func cutPairs(dst, notes, b []byte, max int) (pairs, said []byte) {
 		p, n := wire.ParsePair(b)
 		if n == 0 {
 			rest := clip(b, max)
-			return append(dst, rest...), appendCut(notes, "not shown of the beginning of a pair", len(b)-len(rest))
+			return append(dst, rest...), appendCut(notes, "not shown, of the beginning of a pair", len(b)-len(rest))
 		}
 		value := clip(p.Value, max)
-		notes = appendCut(notes, "not shown of "+Clean(string(clip(p.Name, max))), len(p.Value)-len(value))
+		notes = appendCut(notes, "not shown, of "+Clean(string(clip(p.Name, max))), len(p.Value)-len(value))
 		p.Value = value
 		dst = p.Append(dst)
 		b = b[n:]
@@ -180,8 +180,7 @@ func appendCut(dst []byte, what string, n int) []byte {
 	}
 	dst = append(append(dst, "    # "...), what...)
 	dst = append(dst, ": "...)
-	dst = strconv.AppendInt(dst, int64(n), 10)
-	return append(dst, " bytes more\n"...)
+	return append(appendCount(dst, int64(n), "byte"), '\n')
 }
 
 // finding is indented beneath its record, if that is the last one.

@@ -20,8 +20,7 @@ func appendView(dst, b []byte, max int, total int64) []byte {
 		dst = appendDump(dst, b, 0)
 	}
 	if rest := total - int64(len(b)); rest > 0 {
-		dst = strconv.AppendInt(append(dst, "... "...), rest, 10)
-		dst = append(dst, " bytes more\n"...)
+		dst = append(appendCount(append(dst, "... "...), rest, "byte"), " more\n"...)
 	}
 	return dst
 }
