@@ -131,3 +131,21 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// TestListFlag: values are kept as they are, in order, and once, although the
+// library tells a flag's aliases too.
+func TestListFlag(t *testing.T) {
+	t.Parallel()
+	var values list
+	app := &cli.App{Name: "x", Commands: []*cli.Command{{
+		Name:   "y",
+		Flags:  []cli.Flag{&cli.GenericFlag{Name: "param", Aliases: []string{"P", "parameter"}, Value: &values}},
+		Action: func(*cli.Context) error { return nil },
+	}}}
+	if err := app.Run([]string{"x", "y", "--param=A=b,c", "--param=", "--param= d"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(list{"A=b,c", "", " d"}, values); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -11,6 +11,9 @@ import "github.com/urfave/cli/v2"
 // all returns the commands, in the order in which help lists them.
 func all(env *Env) []*cli.Command {
 	return []*cli.Command{
+		requestCommand(env),
+		getValuesCommand(env),
+		dumpCommand(env),
 		rulesCommand(env),
 		completionCommand(env),
 		versionCommand(env),

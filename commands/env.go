@@ -1,13 +1,17 @@
 package commands
 
 import (
+	"context"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // An Env is what a command sees of the process that runs it.
@@ -17,6 +21,9 @@ type Env struct {
 	Getenv         func(string) string
 	Now            func() time.Time
 	Terminal       Terminal
+	// Dial connects to an address; ctx limits the connecting only. The error is
+	// a *transport.DialError.
+	Dial func(ctx context.Context, addr transport.Addr) (net.Conn, error)
 }
 
 // A Terminal says which of the standard streams are one, and how wide it is.
@@ -35,6 +42,7 @@ func OS() *Env {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv,
 		Now:    time.Now,
+		Dial:   transport.Dial,
 		Terminal: Terminal{
 			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())),

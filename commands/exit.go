@@ -98,10 +98,21 @@ func report(ctx context.Context, env *Env, err error) int {
 	}
 	code := exitCode(err)
 	if code != 0 && !is[silenced](err) {
-		complain(env, err.Error())
-		hints(env, err)
+		explain(env, err)
 	}
 	return code
+}
+
+// explain prints err and its advice; of several errors, each.
+func explain(env *Env, err error) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range several.Unwrap() {
+			explain(env, one)
+		}
+		return
+	}
+	complain(env, plain(err))
+	hints(env, err)
 }
 
 var errInterrupted = errors.New("interrupted")
@@ -126,4 +137,16 @@ func hints(env *Env, err error) {
 // character of it reaches a terminal.
 func complain(env *Env, message string) {
 	fmt.Fprintf(env.Stderr, "fcgiscope: %s\n", pretty.Clean(message))
+}
+
+// plain returns an error's message without the name of the package of ours that
+// it begins with: users know commands.
+func plain(err error) string {
+	text := err.Error()
+	for _, name := range []string{"capture", "cgi", "client", "pretty", "server", "transport", "wire"} {
+		if rest, ok := strings.CutPrefix(text, name+": "); ok {
+			return rest
+		}
+	}
+	return text
 }

@@ -54,7 +54,19 @@ func durationFlag(category, name string, aliases []string, usage string, d *dura
 type list []string
 
 // Set implements flag.Value.
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+func (l *list) Set(s string) error {
+	if s != theSame {
+		*l = append(*l, s)
+	}
+	return nil
+}
+
+// Serialize is what the library sets the aliases of a flag to; they are the
+// same list, which has its values already.
+func (l *list) Serialize() string { return theSame }
+
+// theSame is what no argument of a process can be.
+const theSame = "\x00"
 
 // String returns "": such flags have no default.
 func (l *list) String() string { return "" }

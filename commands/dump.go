@@ -1,0 +1,318 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fcgiscope/fcgiscope/pretty"
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/capture"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+)
+
+type dumpOptions struct {
+	output
+	from   choice
+	ports  ports
+	strict bool
+	limit  count
+	files  []string
+}
+
+func (o *dumpOptions) flags() []cli.Flag {
+	const input = "Input"
+	o.from = choice{"", nil}
+	for _, f := range capture.Formats() {
+		o.from.words = append(o.from.words, f.Name)
+	}
+	return append([]cli.Flag{
+		choiceFlag(input, "from", nil, "read the input as `FORMAT` instead of finding out: "+orList(o.from.words), &o.from),
+		&cli.GenericFlag{Name: "port", Category: input, Usage: "decode what goes to the TCP port `N`, whatever it looks like; may come several times", Value: &o.ports},
+		&cli.GenericFlag{Name: "limit", Category: input, Usage: "stop after `N` records", Value: &o.limit},
+		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count)", Destination: &o.strict},
+	}, o.output.flags("text", "show it as `FORMAT`", "f")...)
+}
+
+func dumpCommand(env *Env) *cli.Command {
+	var o dumpOptions
+	return &cli.Command{
+		Name:      "dump",
+		Usage:     "decode a capture or a hex dump",
+		ArgsUsage: "[FILE...]",
+		Description: `
+Decodes FastCGI from packet captures (pcap, pcapng), raw bytes and hex dumps of every usual kind.
+Which it is, which connections speak FastCGI, and which end is the application, is found out from
+the bytes. Without FILE, or where it is -, standard input is read, and shown as it comes.
+
+Exit codes: 3 when the input is empty or holds no FastCGI, and with --strict when a rule is broken.
+
+Examples:
+  fcgiscope dump php.pcap
+  tcpdump -i lo -U -w - 'tcp port 9000' | fcgiscope dump -f table
+  fcgiscope dump php.pcap -f jsonl --events request | jq .uri
+  xclip -o | fcgiscope dump`,
+		Flags: o.flags(),
+		Action: func(c *cli.Context) error {
+			o.files = c.Args().Slice()
+			return dump(c.Context, env, o)
+		},
+	}
+}
+
+// dump decodes the files one after the other.
+func dump(ctx context.Context, env *Env, o dumpOptions) error {
+	files := o.files
+	if len(files) == 0 {
+		if env.Terminal.Stdin {
+			return withHint(usagef("dump: no file given"), "to read from the terminal: fcgiscope dump -")
+		}
+		files = []string{"-"}
+	}
+	format, sink, err := o.sink(env, o.format.word, env.Stdout, env.Terminal.Stdout)
+	if err != nil {
+		return err
+	}
+	d := dumper{env: env, o: o, format: format, sink: sink}
+	for _, name := range files {
+		d.failed = append(d.failed, d.file(ctx, name))
+		if d.broken != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	d.keep(sink.Close())
+	if d.broken != nil {
+		return outputError{d.broken}
+	}
+	return d.verdict()
+}
+
+// A dumper shows several inputs through one sink.
+type dumper struct {
+	env    *Env
+	o      dumpOptions
+	format pretty.Format
+	sink   pretty.Sink
+	broken error // the sink's first
+	failed []error
+
+	conns    int // of the files before
+	records  int
+	findings int // without notes
+	damages  int // gaps, bytes that are no record, records that are cut
+	stop     context.CancelFunc
+}
+
+// file decodes one input.
+func (d *dumper) file(ctx context.Context, name string) error {
+	decodeCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	d.stop = stop
+	var in io.Reader
+	if name == "-" {
+		name = "standard input"
+		in = patient(ctx, d.env.Stdin)
+		// What has come is worth decoding: the reader ends it.
+		decodeCtx, d.stop = context.WithCancel(context.WithoutCancel(ctx))
+		defer d.stop()
+	} else {
+		f, err := openInput(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	src, _, err := capture.Open(flushing{in, d}, capture.Options{From: d.o.from.word})
+	if err != nil {
+		return d.openError(name, err)
+	}
+	stats, err := capture.Decode(decodeCtx, src, capture.DecodeOptions{
+		Ports: d.o.ports, Whole: d.format.NeedsWhole, Warn: d.warn(name),
+	}, d.event)
+	err = errors.Join(err, src.Close())
+	d.conns += stats.Connections
+	if d.full() {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return d.tell(name, stats)
+}
+
+// openInput opens a file for reading.
+func openInput(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			return nil, fmt.Errorf("%s: %w", name, path.Err)
+		}
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s: is a directory", name)
+	}
+	return f, nil
+}
+
+func (d *dumper) openError(name string, err error) error {
+	var unknown *capture.UnknownError
+	switch {
+	case errors.Is(err, capture.ErrEmpty):
+		return peerError{fmt.Errorf("%s: is empty", name)}
+	case errors.As(err, &unknown):
+		return withHint(fmt.Errorf("%s: %s", name, plain(err)), "if it is one after all, say so with --from: "+orList(d.o.from.words))
+	}
+	return fmt.Errorf("%s: %s", name, plain(err))
+}
+
+// warn tells of damage in an input, a line each.
+func (d *dumper) warn(name string) func(error) {
+	return func(err error) {
+		d.keep(pretty.Flush(d.sink))
+		d.damages++
+		complain(d.env, name+": "+plain(err))
+	}
+}
+
+// event shows an event. Connections are counted over all files.
+func (d *dumper) event(e *flow.Event) {
+	if d.full() {
+		return
+	}
+	switch e.Kind {
+	case flow.KindRecord:
+		d.records++
+	case flow.KindFinding:
+		if rule := e.Finding.Rule.Rule(); rule == nil || rule.Level != wire.Note {
+			d.findings++
+		}
+	case flow.KindGap, flow.KindDesync, flow.KindTruncated:
+		d.damages++
+	}
+	if d.conns > 0 && e.Conn != nil {
+		info := *e.Conn
+		info.N += d.conns
+		e.Conn = &info
+	}
+	d.keep(d.sink.Event(e))
+	if d.full() {
+		d.stop()
+	}
+}
+
+// full reports whether no more is to be shown.
+func (d *dumper) full() bool {
+	return d.broken != nil || d.o.limit > 0 && d.records >= int(d.o.limit)
+}
+
+func (d *dumper) keep(err error) {
+	if d.broken == nil {
+		d.broken = err
+	}
+	if d.broken != nil && d.stop != nil {
+		d.stop()
+	}
+}
+
+// tell says what there was beside FastCGI.
+func (d *dumper) tell(name string, stats capture.Stats) error {
+	d.keep(pretty.Flush(d.sink))
+	if stats.Connections > 0 {
+		if stats.Others > 0 {
+			complain(d.env, fmt.Sprintf("%s: left out %s", name, others(stats)))
+		}
+		return nil
+	}
+	if stats.Others > 0 {
+		err := peerError{fmt.Errorf("%s: no FastCGI, only %s", name, others(stats))}
+		return withHint(err, "to decode a connection all the same, name the application's port with --port")
+	}
+	if stats.Silent > 0 {
+		return peerError{fmt.Errorf("%s: no FastCGI: %s", name, plural(stats.Silent, "connection", "without data"))}
+	}
+	return peerError{fmt.Errorf("%s: no FastCGI, and no TCP connection at all", name)}
+}
+
+// others says how many connections spoke something else, and what.
+func others(stats capture.Stats) string {
+	s := plural(stats.Others, "connection", "with something else")
+	var kinds []string
+	for hint, n := range stats.Hints {
+		if hint != "" {
+			kinds = append(kinds, fmt.Sprintf("%d %s", n, strings.Replace(hint, "looks like", "like", 1)))
+		}
+	}
+	slices.Sort(kinds)
+	if len(kinds) > 0 {
+		s += " (" + strings.Join(kinds, ", ") + ")"
+	}
+	return s
+}
+
+// plural returns "1 connection with …", "2 connections with …".
+func plural(n int, what, with string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", n, what, with))
+}
+
+// verdict is the result over all files.
+func (d *dumper) verdict() error {
+	err := errors.Join(d.failed...)
+	if err != nil || !d.o.strict || d.findings+d.damages == 0 {
+		return err
+	}
+	var found []string
+	if d.findings > 0 {
+		found = append(found, plural(d.findings, "finding", "of a broken rule"))
+	}
+	if d.damages > 0 {
+		found = append(found, plural(d.damages, "place", "where bytes are missing or no record"))
+	}
+	return peerError{fmt.Errorf("--strict: %s", strings.Join(found, ", "))}
+}
+
+// flushing shows what has been decoded before more is read, because reading
+// may wait.
+type flushing struct {
+	io.Reader
+	d *dumper
+}
+
+func (f flushing) Read(p []byte) (int, error) {
+	f.d.keep(pretty.Flush(f.d.sink))
+	if f.d.broken != nil {
+		return 0, f.d.broken
+	}
+	return f.Reader.Read(p)
+}
+
+// ports is the value of a flag: TCP ports.
+type ports []uint16
+
+// Set implements flag.Value.
+func (p *ports) Set(s string) error {
+	for _, one := range strings.Split(s, ",") {
+		n, err := strconv.ParseUint(one, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("want a port, 1 to 65535")
+		}
+		*p = append(*p, uint16(n))
+	}
+	return nil
+}
+
+// String returns "": there is no default.
+func (p *ports) String() string { return "" }

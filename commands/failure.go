@@ -1,0 +1,47 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fcgiscope/fcgiscope/wire/client"
+)
+
+// failure turns an error of an exchange into the kind that gives the exit
+// code, with what is likely to help. The original stays in the chain.
+func failure(ctx context.Context, err error) error {
+	var (
+		late    *client.TimeoutError
+		foreign *client.ProtocolError
+		closed  *client.ClosedError
+		send    *client.SendError
+		unknown *client.UnknownTypeError
+	)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &late):
+		return timeoutError{fmt.Errorf("%w (--timeout)", err)}
+	case errors.As(err, &foreign):
+		return withHint(peerError{err}, foreignHint(foreign))
+	case errors.As(err, &closed):
+		return peerError{err}
+	case errors.As(err, &unknown):
+		return answerError{err}
+	case errors.As(err, &send):
+		return send.Err
+	}
+	return err
+}
+
+// foreignHint says what to do about a peer that speaks something else.
+func foreignHint(e *client.ProtocolError) string {
+	switch e.Hint {
+	case "":
+		return "is this the application's FastCGI address?"
+	case "looks like an HTTP response":
+		return "this is a web server's address, use curl there; the application behind it has another one"
+	}
+	return "is this the application's FastCGI address, and is it set to FastCGI?"
+}

@@ -1,0 +1,110 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fcgiscope/fcgiscope/pretty"
+)
+
+// An output is how events are shown.
+type output struct {
+	format  choice
+	color   choice
+	maxBody count
+	stable  bool
+	events  events
+}
+
+const outputFlags = "Output"
+
+// flags returns the flags; format is what is shown where the user does not say,
+// aliases are the short names of --format.
+func (o *output) flags(format, usage string, aliases ...string) []cli.Flag {
+	o.format = choice{format, formatNames()}
+	o.color = choice{"auto", []string{"auto", "always", "never"}}
+	return []cli.Flag{
+		choiceFlag(outputFlags, "format", aliases, usage+": "+orList(o.format.words), &o.format),
+		choiceFlag(outputFlags, "color", nil, "colours: auto (on a terminal), always or never as `WHEN`", &o.color),
+		&cli.GenericFlag{Name: "max-body", Category: outputFlags, Usage: "show at most `BYTES` of a body or value; 0: all", Value: &o.maxBody},
+		&cli.GenericFlag{Name: "events", Category: outputFlags, Usage: "with jsonl, only these `KINDS` of events: record,pair,request …", Value: &o.events},
+		&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: "leave out times, addresses and what else differs from run to run", Destination: &o.stable},
+	}
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range pretty.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// sink makes the format called name write to w, which is a terminal or not.
+func (o *output) sink(env *Env, name string, w io.Writer, terminal bool) (pretty.Format, pretty.Sink, error) {
+	format, err := pretty.Lookup(name)
+	if err != nil {
+		return format, nil, usageError{err}
+	}
+	options := pretty.Options{
+		Color:   o.colors(env, terminal),
+		Stable:  o.stable,
+		MaxBody: int(o.maxBody),
+		Events:  o.events.set,
+	}
+	if terminal && env.Terminal.Width != nil {
+		options.Width = env.Terminal.Width()
+	}
+	return format, format.New(w, options), nil
+}
+
+// colors decides whether there are colours. See https://no-color.org.
+func (o *output) colors(env *Env, terminal bool) bool {
+	switch o.color.word {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return terminal && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
+}
+
+// A count is the value of a flag: a number that is not negative.
+type count int
+
+// Set implements flag.Value.
+func (c *count) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return fmt.Errorf("want a number from 0 to %d", 1<<31-1)
+	}
+	*c = count(n)
+	return nil
+}
+
+// String returns "" for 0, which is the default.
+func (c *count) String() string {
+	if *c == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*c))
+}
+
+// events is the value of a flag: kinds of events.
+type events struct{ set pretty.Events }
+
+// Set implements flag.Value.
+func (e *events) Set(s string) (err error) {
+	e.set, err = pretty.ParseEvents(s)
+	if err != nil {
+		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "pretty: "))
+	}
+	return nil
+}
+
+// String returns "": all is the default.
+func (e *events) String() string { return "" }
