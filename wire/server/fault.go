@@ -77,8 +77,17 @@ func (b *breaker) put(recs ...wire.Record) error {
 	return nil
 }
 
+// padded returns rec with the padding that it would be written with.
+func padded(rec wire.Record) wire.Record {
+	if rec.Type.Spec().Stream {
+		rec.Padding = make([]byte, wire.PadTo8(len(rec.Content)))
+	}
+	return rec
+}
+
 // raw writes a record with a header that may lie.
 func (b *breaker) raw(rec wire.Record, change func(h *wire.Header)) error {
+	rec = padded(rec)
 	h := rec.Header
 	h.ContentLength = uint16(len(rec.Content))
 	h.PaddingLength = uint8(len(rec.Padding))
@@ -86,8 +95,7 @@ func (b *breaker) raw(rec wire.Record, change func(h *wire.Header)) error {
 	return b.c.w.WriteRaw(h, rec.Content, rec.Padding)
 }
 
-// bytes writes bytes that need not be records. Writer has only records: a
-// header made of eight of the bytes is the way around that.
+// bytes writes bytes that need not be records, after all that was written.
 func (b *breaker) bytes(p []byte) error {
 	if err := b.c.w.Flush(); err != nil {
 		return err

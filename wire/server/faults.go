@@ -24,7 +24,7 @@ var faults = []Fault{
 	{ID: "stderr-after-stdout", Help: "STDERR comes after the end of STDOUT", write: onEnd(func(b *breaker, x *Exchange, rec wire.Record) error {
 		return b.put(wire.NewRecord(wire.TypeStderr, x.ID, []byte("after STDOUT\n")), wire.NewRecord(wire.TypeStderr, x.ID, nil), rec)
 	})},
-	{ID: "stderr-only", Help: "STDERR and END_REQUEST, no STDOUT", write: func(b *breaker, x *Exchange, rec wire.Record) error {
+	{ID: "stderr-only", Help: "STDERR and END_REQUEST, no STDOUT", Rule: wire.RuleResponseHeader, write: func(b *breaker, x *Exchange, rec wire.Record) error {
 		switch rec.Type {
 		case wire.TypeStdout:
 			return nil
@@ -46,7 +46,7 @@ var faults = []Fault{
 	// END_REQUEST.
 	{ID: "no-end", Help: "no END_REQUEST: the connection is closed after the output", Rule: wire.RuleNoEnd, write: onEnd(hangUp)},
 	{ID: "no-end-open", Help: "no END_REQUEST, and the connection stays open", write: onEnd(stall)},
-	{ID: "end-only", Help: "END_REQUEST without any output", write: endOnly(func(*wire.EndRequest) {})},
+	{ID: "end-only", Help: "END_REQUEST without any output", Rule: wire.RuleResponseHeader, write: endOnly(func(*wire.EndRequest) {})},
 	{ID: "end-twice", Help: "END_REQUEST twice", Rule: wire.RuleEndInactive, write: onEnd(twice)},
 	{ID: "end-first", Help: "END_REQUEST before the output", Rule: wire.RuleOutputInactive, write: func(b *breaker, x *Exchange, rec wire.Record) error {
 		if rec.Type == wire.TypeEndRequest {
@@ -98,7 +98,7 @@ var faults = []Fault{
 	})},
 
 	// Padding and the sizes of records.
-	{ID: "padding-255", Help: "255 bytes of padding on every record, empty ones and END_REQUEST too", Rule: wire.RulePaddingUnsafe, write: padding(func(int) int { return 255 }, 0)},
+	{ID: "padding-255", Help: "255 bytes of padding on every record, empty ones and END_REQUEST too", write: padding(func(int) int { return 255 }, 0)},
 	{ID: "padding-odd", Help: "1, 2, 3 … bytes of padding", write: padding(func(i int) int { return i%7 + 1 }, 0)},
 	{ID: "padding-nonzero", Help: "padding that is not 0", Rule: wire.RulePaddingNonzero, write: padding(func(int) int { return 5 }, 'P')},
 	{ID: "padding-none", Help: "no padding", write: padding(func(int) int { return 0 }, 0)},
@@ -121,7 +121,7 @@ var faults = []Fault{
 		return nil
 	}},
 	{ID: "tiny-writes", Help: "every byte in a write of its own", write: func(b *breaker, _ *Exchange, rec wire.Record) error {
-		for _, one := range rec.Append(nil) {
+		for _, one := range padded(rec).Append(nil) {
 			if err := b.bytes([]byte{one}); err != nil {
 				return err
 			}
@@ -152,9 +152,9 @@ var faults = []Fault{
 	})},
 
 	// No FastCGI at all.
-	{ID: "http", Help: "an HTTP response instead of FastCGI", Rule: wire.RuleVersion, write: instead("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhttp\n")},
-	{ID: "garbage", Help: "bytes that mean nothing instead of FastCGI", Rule: wire.RuleVersion, write: instead(strings.Repeat("\xde\xad\xbe\xef\x00\xff\x1b[2J\r\n", 20))},
-	{ID: "cgi", Help: "the CGI response without FastCGI records", Rule: wire.RuleVersion, write: instead("Content-Type: text/plain\r\n\r\nno records\n")},
+	{ID: "http", Help: "an HTTP response instead of FastCGI", Rule: wire.RuleNoEnd, write: instead("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhttp\n")},
+	{ID: "garbage", Help: "bytes that mean nothing instead of FastCGI", Rule: wire.RuleNoEnd, write: instead(strings.Repeat("\xde\xad\xbe\xef\x00\xff\x1b[2J\r\n", 20))},
+	{ID: "cgi", Help: "the CGI response without FastCGI records", Rule: wire.RuleNoEnd, write: instead("Content-Type: text/plain\r\n\r\nno records\n")},
 
 	// The CGI response.
 	{ID: "no-header", Help: "a body without the CGI header", Rule: wire.RuleResponseHeader, write: response1("just a body\n")},
@@ -239,7 +239,7 @@ func padding(size func(i int) int, fill byte) change {
 // cut sends a part of the first record and does something else then.
 func cut(size func(int) int, then change) change {
 	return func(b *breaker, x *Exchange, rec wire.Record) error {
-		whole := rec.Append(nil)
+		whole := padded(rec).Append(nil)
 		if err := b.bytes(whole[:size(len(whole))]); err != nil {
 			return err
 		}
