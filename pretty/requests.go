@@ -132,15 +132,10 @@ func (s *requestsSink) pair(b *requestBlock, p wire.Pair) {
 	b.params = append(b.params, []string{name, value})
 }
 
-// appendValue is appendKnown for what may be empty and may hold spaces.
+// appendValue is appendKnown for what may be empty.
 func appendValue(dst, b []byte, max int) []byte {
-	for _, c := range b {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return appendQuote(dst, b, max)
-		}
-	}
-	if len(b) == 0 || b[0] == ' ' || b[len(b)-1] == ' ' {
-		return appendQuote(dst, b, max)
+	if len(b) == 0 {
+		return append(dst, `""`...)
 	}
 	return appendKnown(dst, b, max)
 }
