@@ -563,8 +563,8 @@ func TestRolesAndOptions(t *testing.T) {
 		"large filter": {Options{}, Request{Role: wire.Filter, Data: strings.NewReader(data), Stdin: io.LimitReader(zeroes{}, 3)}, "begin_request params params-end stdin stdin-end data data data-end"},
 		"empty filter": {Options{}, Request{Role: wire.Filter}, "begin_request params params-end stdin-end data-end"},
 		"no stdin end": {Options{}, Request{NoStdinEnd: true}, "begin_request params params-end"},
-		"chunk":        {Options{Chunk: 2}, Request{Stdin: strings.NewReader("abc")}, "begin_request params params-end stdin stdin stdin-end"},
-		"split pairs":  {Options{Chunk: 9, SplitPairs: true}, Request{}, "begin_request params params params-end stdin-end"},
+		"chunk":        {Options{Chunk: 20}, Request{Stdin: strings.NewReader("abcdefghijklmnopqrstuvwxyz")}, "begin_request params params-end stdin stdin stdin-end"},
+		"split pairs":  {Options{Chunk: 9, SplitPairs: true}, Request{}, "begin_request params params params params-end stdin-end"},
 	} {
 		recs := sent(t, tt.o, tt.req)
 		if got := describe(recs); got != tt.want {
@@ -592,7 +592,7 @@ func TestObserve(t *testing.T) {
 	if _, err := r.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if len(log) != 2 || log[0] != wire.ToApp || bytes != [2]int{8 + 8 + 19 + 5 + 8 + 8, 9 + 7 + 16} {
+	if len(log) != 2 || log[0] != wire.ToApp || bytes != [2]int{16 + 8 + 24 + 8 + 8, 8 + 8 + 16} {
 		t.Errorf("%v %v", log, bytes)
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
-	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // The names that an app may be asked for. See FastCGI 1.0, section 4.1.
@@ -49,7 +49,7 @@ func (c *Conn) Values(ctx context.Context, names ...string) ([]wire.Pair, error)
 		return nil, err
 	}
 	defer c.Close()
-	stop := transport.Interrupt(ctx, &c.link)
+	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	pairs, err := c.values(names)
 	if ctx.Err() != nil && err != nil {
@@ -65,24 +65,23 @@ func (c *Conn) values(names []string) ([]wire.Pair, error) {
 	if err := c.w.Flush(); err != nil {
 		return nil, c.valuesError(err)
 	}
-	for {
-		at := c.rd.Offset()
-		rec, err := c.rd.ReadRecord()
-		switch {
-		case errors.Is(err, errForeign):
-			return nil, foreignError(at, c.rd.Buffered())
-		case err != nil:
-			return nil, c.valuesError(err)
-		case rec.Version != wire.Version1:
-			return nil, foreignError(at, rec.Append(nil))
-		case rec.Type == wire.TypeUnknownType:
-			u, _ := wire.ParseUnknownType(rec.Content)
-			return nil, &UnknownTypeError{Type: u.Type}
-		case rec.Type != wire.TypeGetValuesResult:
-			return nil, &ProtocolError{Rule: wire.RuleOutputInactive, Offset: at, Header: rec.Header}
-		}
-		return wire.ParsePairs(rec.Clone().Content)
+	start := time.Now()
+	c.link.armRead(start)
+	rec, err := c.rd.ReadRecord()
+	switch {
+	case errors.Is(err, errForeign):
+		return nil, foreignError(0, c.rd.Buffered())
+	case err != nil:
+		return nil, c.valuesError(err)
+	case rec.Version != wire.Version1:
+		return nil, foreignError(0, rec.Append(nil))
+	case rec.Type == wire.TypeUnknownType:
+		u, _ := wire.ParseUnknownType(rec.Content)
+		return nil, &UnknownTypeError{Type: u.Type}
+	case rec.Type != wire.TypeGetValuesResult:
+		return nil, &ProtocolError{Rule: wire.RuleOutputInactive, Header: rec.Header}
 	}
+	return wire.ParsePairs(rec.Clone().Content)
 }
 
 func (c *Conn) valuesError(err error) error {
