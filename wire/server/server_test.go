@@ -71,6 +71,17 @@ func listen(t testing.TB) net.Listener {
 	return ln
 }
 
+// dial connects to a server.
+func dial(t *testing.T, ln net.Listener) *peer {
+	t.Helper()
+	nc, err := net.Dial(ln.Addr().Network(), ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	return &peer{t, nc, wire.NewReader(nc), wire.NewWriter(nc)}
+}
+
 // request writes a whole request.
 func (p *peer) request(id uint16, flags wire.Flags, body string, params ...string) {
 	p.t.Helper()
