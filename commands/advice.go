@@ -13,8 +13,8 @@ import (
 // adviceOnStderr is what to do when an application writes something to STDERR.
 // SCRIPT stands for the SCRIPT_FILENAME that was sent.
 var adviceOnStderr = []struct{ text, hint string }{
-	{"Primary script unknown", "php-fpm finds no file SCRIPT: name the web root as php-fpm sees it with --root, or the file with --script"},
-	{"security.limit_extensions", "php-fpm runs no file SCRIPT: its name has to end as security.limit_extensions says, usually in .php"},
+	{"Primary script unknown", "php-fpm finds no script SCRIPT: name the web root as php-fpm sees it with --root, or the file with --script"},
+	{"security.limit_extensions", "php-fpm does not run SCRIPT: its name has to end as security.limit_extensions says, usually in .php"},
 	{"Unable to open primary script", "php-fpm may not read SCRIPT: its user (often www-data) needs permission for the file and the directories above it"},
 }
 
@@ -22,6 +22,9 @@ var adviceOnStderr = []struct{ text, hint string }{
 func (x *exchange) hint() string {
 	script, _ := wire.Lookup(x.request.Params, "SCRIPT_FILENAME")
 	stderr, _ := x.response.Stderr()
+	if len(script) == 0 {
+		script = []byte("as long as SCRIPT_FILENAME is missing")
+	}
 	for _, row := range adviceOnStderr {
 		if strings.Contains(string(stderr), row.text) {
 			return strings.ReplaceAll(row.hint, "SCRIPT", string(script))
@@ -63,7 +66,7 @@ func (x *exchange) late(err error) error {
 	switch {
 	case x.answer.size > 0:
 		err = timeoutError{fmt.Errorf("%w; %d bytes of the body had come", err, x.answer.size)}
-	case x.answer.header != nil && x.answer.header.Done():
+	case x.answer.header != nil && x.answer.header.BodyStart() > 0:
 		err = timeoutError{fmt.Errorf("%w; the response header had come", err)}
 	case stderr > 0:
 		err = timeoutError{fmt.Errorf("%w; only STDERR had come", err)}

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
+	"github.com/fcgiscope/fcgiscope/wire/client"
 )
 
 // paramOptions are what a request is made of.
@@ -67,6 +70,66 @@ func (o *paramOptions) open(env *Env) (*input, error) {
 	return in, nil
 }
 
+// build makes the request, with what the user should know about it.
+func (o *paramOptions) build(in *input) (req client.Request, notes []string, err error) {
+	r := cgi.Request{Method: o.method, URL: o.url, ContentLength: in.stdin.size, DataLength: in.data.size, DataModified: in.data.modified}
+	if r.Role, err = wire.ParseRole(o.role.word); err != nil {
+		return req, nil, usageError{err}
+	}
+	if err := o.contradictions(r.Role, in); err != nil {
+		return req, nil, err
+	}
+	if r.Root, err = absolute(o.root); err != nil {
+		return req, nil, err
+	}
+	if r.Script, err = o.scriptFile(); err != nil {
+		return req, nil, err
+	}
+	if r.Method == "" && in.stdin.r != nil {
+		r.Method = "POST"
+	}
+	unset := o.unset
+	if r.Header, unset, notes, err = o.fields(in, unset); err != nil {
+		return req, nil, err
+	}
+	pairs, err := r.Params()
+	if err != nil {
+		return req, nil, usageError{err}
+	}
+	user, more, err := o.userParams()
+	if err != nil {
+		return req, nil, err
+	}
+	pairs = cgi.Override(cgi.Unset(pairs, unset...), user)
+	if err := cgi.Check(pairs); err != nil {
+		return req, nil, usageError{err}
+	}
+	req = client.Request{Role: r.Role, Params: pairs, Stdin: in.stdin.r, Data: in.data.r}
+	return req, append(notes, more...), nil
+}
+
+// contradictions are flags that cannot be meant together.
+func (o *paramOptions) contradictions(role wire.Role, in *input) error {
+	switch {
+	case o.dataFile != "" && role != wire.Filter:
+		return usagef("request: --data-file is for --role filter")
+	case o.dataFile == "" && role == wire.Filter:
+		return usagef("request: --role filter needs --data-file, the file to be filtered")
+	case in.stdin.r != nil && role == wire.Authorizer:
+		return usagef("request: -d with --role authorizer: an authorizer gets no body")
+	}
+	return nil
+}
+
+// scriptFile is --script as the application needs it: absolute, or below the
+// root where there is one and it does not begin with a dot.
+func (o *paramOptions) scriptFile() (string, error) {
+	if o.root != "" && !strings.HasPrefix(o.script, ".") {
+		return o.script, nil
+	}
+	return absolute(o.script)
+}
+
 // absolute makes a path of this machine one that does not depend on where we
 // are: the application is somewhere else.
 func absolute(name string) (string, error) {
@@ -80,27 +143,69 @@ func absolute(name string) (string, error) {
 	return filepath.ToSlash(abs), nil
 }
 
-// parseHeader reads a value of -H: "Name: value", and curl's "Name;" for an
-// empty one. A value may be a secret and is in no message.
-func parseHeader(s string) (name, value string, err error) {
-	name, value, ok := strings.Cut(s, ":")
-	if !ok {
-		if name, ok = strings.CutSuffix(s, ";"); !ok {
-			return "", "", usagef("-H takes 'Name: value', there is no colon")
+// fields reads -H as curl does: "Name: value", "Name;" for an empty value, and
+// "Name:" for one that would be sent by itself and is not wanted.
+func (o *paramOptions) fields(in *input, unset []string) (fields []cgi.Field, without, notes []string, err error) {
+	without = unset
+	typed := in.stdin.r == nil
+	for _, s := range o.headers {
+		f, remove, err := parseHeader(s)
+		if err != nil {
+			return nil, nil, nil, err
 		}
-		value = ""
+		switch name := strings.ToLower(f.Name); {
+		case name == "content-type":
+			typed = true
+		case name == "content-length":
+			notes = append(notes, "hint: CONTENT_LENGTH is that of the body; to send another one: -P CONTENT_LENGTH=N")
+		case name == "proxy":
+			notes = append(notes, "hint: the header Proxy is left out, as web servers do (httpoxy); to send it: -P HTTP_PROXY=VALUE")
+		case name == "host" && remove:
+			without = append(slices.Clone(without), "HTTP_HOST")
+		}
+		if !remove {
+			fields = append(fields, f)
+		}
 	}
-	return strings.TrimSpace(name), strings.TrimSpace(value), nil
+	if !typed {
+		fields = append(fields, cgi.Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
+	}
+	return fields, without, notes, nil
 }
 
-// parseParam reads a value of -P. What is behind the = may be a secret.
-func parseParam(s string) (wire.Pair, error) {
-	name, value, ok := strings.Cut(s, "=")
-	switch {
-	case !ok:
-		return wire.Pair{}, usagef("-P takes NAME=VALUE, there is no =")
-	case name == "":
-		return wire.Pair{}, usagef("-P takes NAME=VALUE, there is no name")
+// parseHeader reads a value of -H, which may be a secret and is in no message.
+func parseHeader(s string) (f cgi.Field, remove bool, err error) {
+	name, value, ok := strings.Cut(s, ":")
+	value = strings.TrimSpace(value)
+	remove = ok && value == ""
+	if !ok {
+		if name, ok = strings.CutSuffix(s, ";"); !ok {
+			return f, false, usagef("request: -H takes 'Name: value', and there is no colon")
+		}
 	}
-	return wire.NewPair(name, value), nil
+	f = cgi.Field{Name: strings.TrimSpace(name), Value: value}
+	if f.Name == "" {
+		return f, false, usagef("request: -H takes 'Name: value', and there is no name")
+	}
+	return f, remove, nil
+}
+
+// sticky are parameters that php-fpm keeps after the request.
+var sticky = []string{"PHP_VALUE", "PHP_ADMIN_VALUE"}
+
+// userParams reads -P. What is behind the = may be a secret.
+func (o *paramOptions) userParams() (pairs []wire.Pair, notes []string, err error) {
+	for _, s := range o.params {
+		name, value, ok := strings.Cut(s, "=")
+		switch {
+		case !ok:
+			return nil, nil, usagef("request: -P takes NAME=VALUE, and there is no =")
+		case name == "":
+			return nil, nil, usagef("request: -P takes NAME=VALUE, and there is no name")
+		case slices.Contains(sticky, name):
+			notes = append(notes, "warning: what "+name+" sets stays in the php-fpm worker, for later requests too")
+		}
+		pairs = append(pairs, wire.NewPair(name, value))
+	}
+	return pairs, notes, nil
 }

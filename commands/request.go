@@ -90,6 +90,12 @@ func (o *requestOptions) arguments(args []string) error {
 	case o.id > 1<<16-1:
 		return usagef("request: --id %d is more than 65535", o.id)
 	}
+	if o.answer.head && o.params.method == "" {
+		if len(o.params.data) > 0 {
+			return withHint(usagef("request: -I asks with HEAD and -d with POST"), "-X METHOD says which; for the header with the body: -i")
+		}
+		o.params.method = "HEAD"
+	}
 	o.target = args[0]
 	if len(args) == 2 {
 		o.params.url = args[1]
@@ -124,9 +130,12 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 		return err
 	}
 	defer in.close()
-	req, err := o.params.build(t, in)
+	req, notes, err := o.params.build(in)
 	if err != nil {
 		return err
+	}
+	for _, note := range notes {
+		complain(env, note)
 	}
 	req.Keep, req.ID = o.keep, uint16(o.id)
 	ctx, cancel := o.timing.limit(ctx)
