@@ -21,7 +21,6 @@ var foreign = []struct{ prefix, what string }{
 	{"-ERR", "a Redis server"},
 	{"*1\r\n", "a Redis client"},
 	{"220 ", "an SMTP or FTP server"},
-	{"\x1234\x00\x00", "an AJP request"},
 	{"Status: ", "CGI output without FastCGI records"},
 	{"Content-", "CGI output without FastCGI records"},
 	{"<!DOCTYP", "an HTML page"},
@@ -42,6 +41,8 @@ func Hint(b []byte) string {
 		return "looks like TLS"
 	case len(b) >= 7 && b[0] == 21 && b[1] == 3 && b[2] <= 4 && b[3] == 0 && b[4] == 2:
 		return "looks like TLS"
+	case len(b) >= 5 && b[0] == 0x12 && b[1] == 0x34 && (b[4] == 2 || b[4] == 10):
+		return "looks like an AJP request"
 	case len(b) >= 8 && b[3] == 0 && b[4] == 10 && b[5] >= '0' && b[5] <= '9' && (b[6] == '.' || b[7] == '.'):
 		return "looks like a MySQL server"
 	case len(b) >= 8 && b[0] == 0 && b[1] == 0 && b[4] == 0 && b[5] == 3 && b[6] == 0 && b[7] == 0:

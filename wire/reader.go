@@ -3,11 +3,20 @@ package wire
 import (
 	"io"
 	"sync"
+	"time"
 )
 
 const (
 	smallBuffer = 4 << 10  // what an idle Reader or Writer may hold
 	largeBuffer = 96 << 10 // room for any record, and for reads of a good size
+)
+
+// How much a Reader asks for at once, where a record does not need more. From a
+// connection or a file much, as each read is a system call; from memory what
+// stays in the processor's nearest cache.
+const (
+	readSystem = 64 << 10
+	readMemory = 16 << 10
 )
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
@@ -23,10 +32,17 @@ type Reader struct {
 	start, end int   // buf[start:end] has been read and not returned
 	offset     int64 // of buf[start] in the stream
 	err        error // what r said after buf[:end]
+	ask        int   // readSystem or readMemory
 }
 
 // NewReader returns a Reader that reads from r.
-func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
+func NewReader(r io.Reader) *Reader {
+	ask := readMemory
+	if _, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
+		ask = readSystem
+	}
+	return &Reader{r: r, ask: ask}
+}
 
 // Offset returns the offset of the next record in the stream, in bytes.
 func (r *Reader) Offset() int64 { return r.offset }
@@ -41,22 +57,21 @@ func (r *Reader) Buffered() []byte { return r.buf[r.start:r.end] }
 // so after a time limit the call can be repeated, and Buffered shows it.
 //
 // The record's slices are valid until the next call; see Record.Clone.
-func (r *Reader) ReadRecord() (Record, error) {
+func (r *Reader) ReadRecord() (rec Record, err error) {
 	for {
-		rec, n := Split(r.buf[r.start:r.end])
-		if n > 0 {
+		if n := split(r.buf[r.start:r.end], &rec); n > 0 {
 			r.start += n
 			r.offset += int64(n)
 			return rec, nil
 		}
-		if err := r.fill(&rec.Header); err != nil {
+		if err := r.fill(rec.Header); err != nil {
 			return Record{}, err
 		}
 	}
 }
 
 // fill reads more, after making room for the record whose header is h.
-func (r *Reader) fill(h *Header) error {
+func (r *Reader) fill(h Header) error {
 	have := r.end - r.start
 	want := HeaderLen
 	if have >= HeaderLen {
@@ -68,7 +83,7 @@ func (r *Reader) fill(h *Header) error {
 	r.makeRoom(have, want)
 	// A reader may return nothing without an error; not for ever.
 	for range 100 {
-		n, err := r.r.Read(r.buf[r.end:])
+		n, err := r.r.Read(r.buf[r.end:min(len(r.buf), max(want, r.end+r.ask))])
 		r.end += n
 		r.err = err
 		if n > 0 {

@@ -37,16 +37,22 @@ func (r Record) Clone() Record {
 // nevertheless once b holds the eight bytes of it. The slices of rec point
 // into b. Split never fails: see ParseHeader.
 func Split(b []byte) (rec Record, n int) {
+	n = split(b, &rec)
+	return rec, n
+}
+
+// split is Split without copying the result: a Record has 56 bytes.
+func split(b []byte, rec *Record) (n int) {
 	if len(b) < HeaderLen {
-		return rec, 0
+		return 0
 	}
 	rec.Header = ParseHeader((*[HeaderLen]byte)(b))
 	end := HeaderLen + int(rec.ContentLength)
 	n = end + int(rec.PaddingLength)
 	if len(b) < n {
-		return rec, 0
+		return 0
 	}
 	rec.Content = b[HeaderLen:end:end]
 	rec.Padding = b[end:n:n]
-	return rec, n
+	return n
 }
