@@ -229,6 +229,7 @@ func (c *Conn) cut(h *half) (rest int64) {
 		got := wire.HeaderLen + int(h.cur.ContentLength) - h.left + len(h.pad)
 		rest = int64(h.cur.Len() - got)
 		c.truncated(h, nil, h.cur.Len(), got)
+		h.index--
 		h.cur.req = nil
 	case skipping:
 		rest = int64(h.left)
@@ -242,21 +243,38 @@ func (c *Conn) cut(h *half) (rest int64) {
 		}
 		c.desync(h, len(h.buf))
 	case framing:
-		if len(h.buf) == 0 {
-			break
+		if len(h.buf) > 0 {
+			rest = c.cutRecord(h)
 		}
-		want := wire.HeaderLen
-		h.cur = current{offset: h.offset - int64(len(h.buf)), index: h.index, at: h.at}
-		if len(h.buf) >= wire.HeaderLen {
-			h.cur.Header = wire.ParseHeader((*[wire.HeaderLen]byte)(h.buf))
-			want = h.cur.Len()
-			rest = int64(want - len(h.buf))
-		}
-		c.truncated(h, h.buf, want, len(h.buf))
 	}
 	h.mode = framing
 	h.release()
 	return rest
+}
+
+// cutRecord passes on the part of a record that is in the buffer. What there is
+// of a stream counts: half an answer has a status too.
+func (c *Conn) cutRecord(h *half) (rest int64) {
+	end := h.offset
+	h.offset -= int64(len(h.buf)) // take wants the beginning
+	if len(h.buf) < wire.HeaderLen {
+		h.cur = current{offset: h.offset, index: h.index, at: h.at}
+		c.truncated(h, h.buf, wire.HeaderLen, len(h.buf))
+		h.offset = end
+		return 0
+	}
+	head := wire.ParseHeader((*[wire.HeaderLen]byte)(h.buf))
+	c.take(h, head)
+	h.offset = end
+	h.index-- // only whole records count
+	c.truncated(h, h.buf, head.Len(), len(h.buf))
+	if s := head.Type.Spec(); s == nil || s.Shape == wire.Bytes {
+		c.opening(h)
+		content := h.buf[wire.HeaderLen:]
+		c.content(h, content[:min(len(content), int(head.ContentLength))])
+	}
+	h.cur.req = nil
+	return int64(head.Len() - len(h.buf))
 }
 
 func (c *Conn) truncated(h *half, data []byte, want, got int) {
