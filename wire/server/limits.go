@@ -15,7 +15,7 @@ const (
 	DefaultParamsBytes     = 1 << 20
 	DefaultPairs           = 10000
 	DefaultStdinBuffer     = 128 << 10
-	DefaultBuffered        = 256 << 20
+	DefaultBuffered        = 64 << 20
 	DefaultIdleTime        = 5 * time.Minute
 	DefaultWriteTime       = time.Minute
 	DefaultHandlerTime     = 5 * time.Minute

@@ -15,7 +15,7 @@ import (
 
 // A peer is a web server made by hand.
 type peer struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	*wire.Reader
 	*wire.Writer
