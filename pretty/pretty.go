@@ -38,6 +38,7 @@ type Options struct {
 	Stable  bool   // leave out what differs from run to run: times, durations, addresses, process ids
 	Width   int    // columns of the terminal; 0 where it is none
 	MaxBody int    // bytes of a body or value that are shown; 0: the format's own limit, if it has one
+	Inflate bool   // requests: show what bodies in gzip hold
 	Events  Events // kinds that jsonl writes; 0: all
 	Part    Part   // what raw writes; "": the body of responses
 }

@@ -64,6 +64,26 @@ func appendHex(dst, b []byte) []byte {
 	return dst
 }
 
+// appendASCII appends b with a dot for everything that is not printable ASCII.
+func appendASCII(dst, b []byte) []byte {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendHexInt appends v in hexadecimal, with at least width digits.
+func appendHexInt(dst []byte, v int64, width int) []byte {
+	digits := strconv.FormatInt(v, 16)
+	for range width - len(digits) {
+		dst = append(dst, '0')
+	}
+	return append(dst, digits...)
+}
+
 // fits returns how many bytes of b take at most width columns when they are
 // quoted; 0, which means all, if b fits.
 func fits(b []byte, width int) int {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
@@ -18,6 +19,7 @@ const (
 	requestsParams   = 256 << 10 // bytes of names and values of a request, as they are shown
 	requestsPair     = 64        // bytes that a pair takes besides
 	requestsFindings = 32        // findings of a request
+	requestsType     = 200       // bytes of a content type
 	requestsHeld     = 16 << 20  // bytes of all requests
 )
 
@@ -40,6 +42,7 @@ type requestBlock struct {
 	streams  map[wire.Type]*heldStream
 	header   []byte // of the response, with its empty line
 	headed   int    // bytes of it
+	in, out  Meta   // of the bodies to and from the application
 	findings [][]byte
 	omitted  int // params and findings that were not kept
 	bytes    int // what it adds to requestsSink.held
@@ -77,6 +80,9 @@ func (s *requestsSink) Event(e *flow.Event) error {
 		s.content(b, e)
 	case flow.KindPair:
 		s.pair(b, e.Pair)
+		if string(e.Pair.Name) == "CONTENT_TYPE" {
+			b.in = newMeta(clip(e.Pair.Value, requestsType), nil)
+		}
 	case flow.KindResponse:
 		s.response(b, e.Data)
 	case flow.KindFinding:
@@ -144,6 +150,11 @@ func appendValue(dst, b []byte, max int) []byte {
 func (s *requestsSink) response(b *requestBlock, header []byte) {
 	n := s.room(b, min(len(header), requestsHeader))
 	b.header, b.headed = append([]byte{}, header[:n]...), len(header)
+	var fields cgi.Header
+	fields.Feed(header)
+	typ, _ := fields.Get("content-type")
+	encoding, _ := fields.Get("content-encoding")
+	b.out = newMeta(clip(typ, requestsType), clip(encoding, requestsType))
 	if out := b.streams[wire.TypeStdout]; out != nil {
 		out.kept = out.kept[min(len(header), len(out.kept)):]
 		out.total -= int64(len(header))
@@ -167,7 +178,7 @@ func (s *requestsSink) block(e *flow.Event, b *requestBlock) {
 	if b.header != nil {
 		s.section("response header", string(appendCount(nil, int64(b.headed), "byte")))
 		lines := bytes.TrimRight(b.header, "\r\n")
-		s.indent(appendView(nil, lines, 0, int64(b.headed-len(b.header)+len(lines))))
+		s.indent(appendView(nil, Meta{}, lines, 0, int64(b.headed-len(b.header)+len(lines))))
 	}
 	s.streams(b, wire.ToServer)
 	s.end(r)
@@ -243,9 +254,30 @@ func (s *requestsSink) streams(b *requestBlock, dir wire.Direction) {
 		if h == nil || spec.Dir != dir || h.total == 0 {
 			continue
 		}
-		s.section(spec.Name, string(appendCount(nil, h.total, "byte")))
-		s.indent(appendView(nil, h.kept, s.o.MaxBody, h.total))
+		meta, size, kept, total := b.meta(spec.Type), string(appendCount(nil, h.total, "byte")), h.kept, h.total
+		if s.o.Inflate {
+			if text, whole := inflate(meta, kept, s.o.MaxBody); text != nil {
+				size += " of gzip, inflated"
+				kept, total = text, int64(len(text))
+				if !whole || h.total > int64(len(h.kept)) {
+					size += ", its beginning"
+				}
+			}
+		}
+		s.section(spec.Name, size)
+		s.indent(appendView(nil, meta, kept, s.o.MaxBody, total))
 	}
+}
+
+// meta returns what is known about the body that a stream carries.
+func (b *requestBlock) meta(t wire.Type) Meta {
+	switch t {
+	case wire.TypeStdin:
+		return b.in
+	case wire.TypeStdout:
+		return b.out
+	}
+	return Meta{}
 }
 
 // end says how the request ended.

@@ -2,57 +2,80 @@ package pretty
 
 import (
 	"bytes"
-	"strconv"
-	"unicode/utf8"
+	"strings"
 )
 
-// appendView shows the beginning of a body of total bytes, of which b is here:
-// at most max bytes of it (0: all). A text is shown line by line, escaped
-// where it has to be, anything else in hexadecimal. What is left out is said.
-func appendView(dst, b []byte, max int, total int64) []byte {
-	b = clip(b, max)
-	if looksLikeText(b) {
-		for line := range bytes.Lines(b) {
-			line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-			dst = append(appendTextLine(dst, line), '\n')
-		}
-	} else {
-		dst = appendDump(dst, b, 0)
+// A View shows bodies of one kind for what they are. The view with the best
+// claim shows a body.
+type View struct {
+	Name string
+	// Claim says how sure it is that b, which may be the beginning of a body
+	// only, is its kind: 0 for no.
+	Claim func(m Meta, b []byte) int
+	// Render appends lines to dst in which nothing is raw.
+	Render func(dst []byte, m Meta, b []byte) []byte
+}
+
+// Claims, from the weakest to the strongest.
+const (
+	claimAny     = 1 // anything can be shown so
+	claimContent = 2 // the bytes look like it
+	claimType    = 3 // the content type says so, and the bytes agree
+)
+
+// Meta is what the conversation says about a body.
+type Meta struct {
+	Type     string // media type in lower case, without parameters; "" where it is not known
+	Charset  string // in lower case
+	Encoding string // Content-Encoding in lower case
+	Cut      bool   // the body goes on
+}
+
+// Views returns all views.
+func Views() []View {
+	return []View{
+		{"binary", claimBinary, renderBinary},
+		{"text", claimText, renderText},
+		{"charset", claimCharset, renderCharset},
+		{"form", claimForm, renderForm},
+		{"json", claimJSON, renderJSON},
 	}
-	if rest := total - int64(len(b)); rest > 0 {
+}
+
+// newMeta reads a content type, such as that of a CONTENT_TYPE parameter.
+func newMeta(contentType, encoding []byte) Meta {
+	typ, params, _ := strings.Cut(strings.ToLower(string(contentType)), ";")
+	m := Meta{Type: strings.TrimSpace(typ), Encoding: strings.ToLower(strings.TrimSpace(string(encoding)))}
+	for _, p := range strings.Split(params, ";") {
+		if name, value, _ := strings.Cut(p, "="); strings.TrimSpace(name) == "charset" {
+			m.Charset = strings.Trim(strings.TrimSpace(value), `"'`)
+		}
+	}
+	return m
+}
+
+// appendView shows the beginning of a body of total bytes, of which b is here:
+// at most max bytes of it (0: all). What is left out is said.
+func appendView(dst []byte, m Meta, b []byte, max int, total int64) []byte {
+	b = clip(b, max)
+	rest := total - int64(len(b))
+	m.Cut = rest > 0
+	best, view := 0, View{}
+	for _, v := range Views() {
+		if claim := v.Claim(m, b); claim > best {
+			best, view = claim, v
+		}
+	}
+	dst = view.Render(dst, m, b)
+	if rest > 0 {
 		dst = append(appendCount(append(dst, "... "...), rest, "byte"), " more\n"...)
 	}
 	return dst
 }
 
-// appendTextLine appends a line with tabs kept and everything else escaped
-// that is not printable.
-func appendTextLine(dst, line []byte) []byte {
-	for i, part := range bytes.Split(line, []byte("\t")) {
-		if i > 0 {
-			dst = append(dst, '\t')
-		}
-		dst = appendClean(dst, part)
-	}
-	return dst
-}
+func claimBinary(Meta, []byte) int { return claimAny }
 
-// looksLikeText reports whether b is UTF-8, but for a character that is cut at
-// its end, and has few control characters.
-func looksLikeText(b []byte) bool {
-	odd := 0
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		switch {
-		case r == utf8.RuneError && n == 1 && utf8.FullRune(b[i:]):
-			odd += 4
-		case r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f:
-			odd++
-		}
-		i += n
-	}
-	return odd*10 <= len(b)
-}
+func renderBinary(dst []byte, _ Meta, b []byte) []byte { return appendDump(dst, b, 0) }
 
 // appendDump appends rows of 16 bytes in hexadecimal with their offset, from
 // base on, and what of them is printable ASCII.
@@ -77,22 +100,18 @@ func appendDump(dst, b []byte, base int64) []byte {
 	return dst
 }
 
-// appendASCII appends b with a dot for everything that is not printable ASCII.
-func appendASCII(dst, b []byte) []byte {
-	for _, c := range b {
-		if c < ' ' || c > '~' {
-			c = '.'
+// appendTextLines appends a text line by line, with tabs kept and everything
+// else escaped that is not printable.
+func appendTextLines(dst, b []byte) []byte {
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		for i, part := range bytes.Split(line, []byte("\t")) {
+			if i > 0 {
+				dst = append(dst, '\t')
+			}
+			dst = appendClean(dst, part)
 		}
-		dst = append(dst, c)
+		dst = append(dst, '\n')
 	}
 	return dst
-}
-
-// appendHexInt appends v in hexadecimal, with at least width digits.
-func appendHexInt(dst []byte, v int64, width int) []byte {
-	digits := strconv.FormatInt(v, 16)
-	for range width - len(digits) {
-		dst = append(dst, '0')
-	}
-	return append(dst, digits...)
 }
