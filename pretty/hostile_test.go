@@ -113,7 +113,10 @@ func around(s string, i int) string { return s[max(0, i-80):min(len(s), i+80)] }
 
 // harmless is deliberately not what the program itself asks.
 func harmless(r rune) bool {
-	return r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) &&
+	if r >= ' ' && r <= '~' {
+		return true
+	}
+	return r > 0x9f &&
 		!unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp, unicode.Variation_Selector)
 }
 

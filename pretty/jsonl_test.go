@@ -52,6 +52,13 @@ type line struct {
 	Error         string  `json:"error"`
 }
 
+func (l *line) header() wire.Header {
+	return wire.Header{
+		Version: l.Version, Type: wire.Type(l.Type), RequestID: l.RequestID, ContentLength: l.ContentLength,
+		PaddingLength: l.PaddingLength, Reserved: l.Reserved,
+	}
+}
+
 func parseLines(t *testing.T, s string) (lines []line) {
 	t.Helper()
 	if !utf8.ValidString(s) {
@@ -100,11 +107,7 @@ func checkLine(t *testing.T, name string, l *line, e *flow.Event) {
 	}
 	switch e.Kind {
 	case flow.KindRecord:
-		h := wire.Header{
-			Version: l.Version, Type: wire.Type(l.Type), RequestID: l.RequestID, ContentLength: l.ContentLength,
-			PaddingLength: l.PaddingLength, Reserved: l.Reserved,
-		}
-		same = same && h == e.Header && l.Index == e.Index && bytes.Equal(*l.Content, e.Data) && l.TypeName == e.Header.Type.String() &&
+		same = same && l.header() == e.Header && l.Index == e.Index && bytes.Equal(*l.Content, e.Data) && l.TypeName == e.Header.Type.String() &&
 			(bytes.Equal(l.Padding, e.Padding) || l.Padding == nil && zeros(e.Padding))
 	case flow.KindPair:
 		same = same && bytes.Equal(either(l.Name, l.NameBase64), e.Pair.Name) && bytes.Equal(either(l.Value, l.ValueBase64), e.Pair.Value)
@@ -155,11 +158,7 @@ func TestJSONLCoversEveryByte(t *testing.T) {
 			}
 			switch l.Event {
 			case "record":
-				h := wire.Header{
-					Version: l.Version, Type: wire.Type(l.Type), RequestID: l.RequestID, ContentLength: l.ContentLength,
-					PaddingLength: l.PaddingLength, Reserved: l.Reserved,
-				}
-				got[dir] = append(h.Append(got[dir]), *l.Content...)
+				got[dir] = append(l.header().Append(got[dir]), *l.Content...)
 				if l.Padding == nil {
 					l.Padding = make([]byte, l.PaddingLength)
 				}
