@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -189,8 +190,15 @@ func looks(head []byte) string {
 	return ""
 }
 
-// isText reports whether head holds nothing that text does not.
+// isText reports whether head holds nothing that text does not. Its last
+// character may be cut.
 func isText(head []byte) bool {
+	cut := 0
+	for !utf8.Valid(head[:len(head)-cut]) {
+		if cut++; cut == utf8.UTFMax || cut >= len(head) {
+			return false
+		}
+	}
 	return !slices.ContainsFunc(head, func(c byte) bool {
 		return c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\x1b' || c == 0x7f
 	})

@@ -9,14 +9,14 @@ import (
 // A half is one direction of a TCP connection. Sequence numbers wrap, so two
 // are compared by their distance as int32.
 type half struct {
-	isn      uint32 // of the SYN
 	start    uint32 // sequence number of the first byte
 	next     uint32 // sequence number of the first byte that did not come yet
 	ack      uint32 // what the receiver has acknowledged
+	syned    bool   // its SYN was captured
 	known    bool   // start is the first byte of the connection, not of the capture
 	synced   bool   // start and next are set
 	ackSeen  bool   // ack is set
-	seen     bool   // a segment of this direction was captured
+	seen     uint64 // segments captured
 	began    bool   // something was passed on
 	finished bool   // its FIN was passed on
 	wasReset bool
@@ -40,34 +40,35 @@ func (p *waitingPart) len() int { return len(p.data) + p.cut }
 
 // syn notes a SYN. It comes before the data, but need not be captured so.
 func (h *half) syn(isn uint32) {
-	if h.known || h.began {
+	if h.syned {
 		return
 	}
-	h.isn, h.start, h.next, h.known, h.synced = isn, isn+1, isn+1, true, true
+	h.syned = true
+	if !h.began {
+		h.start, h.next, h.known, h.synced = isn+1, isn+1, true, true
+	}
 }
 
-// sync sets the place at which a direction begins whose SYN was not captured,
-// as far as an acknowledgement of the other side, at ack, can tell it.
-func (h *half) sync(ack uint32, known bool) {
-	start := ack
+// sync sets the place at which a direction begins whose SYN was not captured:
+// at start, unless there is data that cannot belong behind it.
+func (h *half) sync(start uint32, known bool) {
 	if len(h.queue) > 0 {
 		first := h.queue[0].seq
-		if ahead := int32(first - ack); ahead < 0 || ahead > maxBegin {
+		if ahead := int32(first - start); ahead < 0 || ahead > maxBegin {
 			start, known = first, false
 		}
 	}
 	h.start, h.next, h.synced, h.known = start, start, true, known
-	h.isn = start - 1
 }
 
 // data takes p in. What is due is passed on without a copy.
 func (a *assembler) data(c *tcpConn, dir uint8, p waitingPart) {
 	h := &c.half[dir]
-	if h.synced && !h.began && !h.known {
+	if h.synced && !h.began && !h.syned && p.what == ChunkData {
 		// Nothing of this direction is out, so it may begin wherever it does.
 		// (One byte before it is a probe whether the receiver is alive.)
-		if far := int32(p.seq - h.next); far < 0 && p.what == ChunkData && far+int32(p.len()) != 0 || far < -1 && p.what == ChunkData || far > maxBegin {
-			h.start, h.next = p.seq, p.seq
+		if far := int32(p.seq - h.next); far < -1 || far == -1 && p.len() > 1 || far > maxBegin {
+			h.start, h.next, h.known = p.seq, p.seq, false
 		}
 	}
 	if h.synced && len(h.queue) == 0 && int32(p.seq-h.next) <= 0 {
@@ -167,8 +168,9 @@ func (a *assembler) flush(c *tcpConn, dir uint8) {
 // gap says that the bytes before seq are missing.
 func (a *assembler) gap(c *tcpConn, dir uint8, seq uint32) {
 	h := &c.half[dir]
+	told := !h.began && !h.known // that something is missing, nobody knows how much
 	a.beginHalf(c, dir)
-	if lost := int32(seq - h.next); lost > 0 {
+	if lost := int32(seq - h.next); lost > 0 && !told {
 		a.chunk(c, dir, Chunk{Kind: ChunkGap, At: a.at, Frame: a.frame, Lost: int64(lost)})
 	}
 	h.next = seq

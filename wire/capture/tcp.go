@@ -24,6 +24,10 @@ const (
 	patienceTime    = time.Second
 )
 
+// minOneSided is how many segments of one direction have to come before the
+// other one is taken to be missing in the capture: a handshake and a request.
+const minOneSided = 4
+
 // What comes this far from the expected place belongs to another connection.
 const (
 	maxBehind = 1 << 24 // bytes: no window is larger, so no retransmission goes back further
@@ -78,7 +82,7 @@ func (a *assembler) add(s *segment, out *[]Chunk) {
 	c.seen = a.n
 	c.packets++
 	h, peer := &c.half[s.dir], &c.half[s.dir^1]
-	h.seen = true
+	h.seen++
 	if s.flags&flagSYN != 0 {
 		if s.flags&flagACK == 0 && c.info == nil {
 			c.opener = s.dir
@@ -86,10 +90,13 @@ func (a *assembler) add(s *segment, out *[]Chunk) {
 		h.syn(s.seq)
 		s.seq++
 	}
+	if !h.synced && len(s.data)+s.cut == 0 && s.flags&flagRST == 0 {
+		h.sync(s.seq, false) // without data it tells where the next will be
+	}
 	if s.flags&flagACK != 0 {
-		a.acked(c, s.dir^1, s.ack)
-		if len(s.data) > 0 && !peer.seen && peer.synced && int32(s.ack-peer.next) > 0 {
-			a.gap(c, s.dir^1, s.ack) // this side answers what was never captured
+		a.acked(c, s, peer)
+		if len(s.data) > 0 && peer.seen == 0 && h.seen > minOneSided && int32(s.ack-peer.next) > 0 {
+			a.gap(c, s.dir^1, s.ack) // this side answers what is not captured
 		}
 	}
 	if len(s.data)+s.cut > 0 {
@@ -134,10 +141,11 @@ func (c *tcpConn) isNew(s *segment) bool {
 	h := &c.half[s.dir]
 	far := int32(s.seq - h.next)
 	switch {
-	case s.flags&flagSYN != 0 && h.known:
-		return s.seq != h.isn
 	case s.flags&flagSYN != 0:
-		return h.began || c.done
+		// A late one is right before what was seen. That of another connection
+		// comes after it, as sequence numbers grow.
+		late := int32(h.start - (s.seq + 1))
+		return h.synced && (late < 0 || late > maxBegin || h.syned && late != 0)
 	case s.flags&flagRST != 0 || !h.synced:
 		return false
 	case c.done:
@@ -180,21 +188,22 @@ func (a *assembler) idlest() []*tcpConn {
 	return list
 }
 
-// acked notes that the receiver of direction dir has its bytes before ack.
-func (a *assembler) acked(c *tcpConn, dir uint8, ack uint32) {
-	h := &c.half[dir]
-	if !h.ackSeen || int32(ack-h.ack) > 0 {
-		h.ack, h.ackSeen = ack, true
+// acked notes that the sender of s has what the other side, h, sent before s.ack.
+func (a *assembler) acked(c *tcpConn, s *segment, h *half) {
+	if !h.ackSeen || int32(s.ack-h.ack) > 0 {
+		h.ack, h.ackSeen = s.ack, true
 	}
-	if !h.synced {
-		// The first acknowledgement of a handshake tells where the data begins,
-		// even if the SYN it answers is missing.
-		sender := &c.half[dir^1]
-		h.sync(ack, sender.known && !sender.began)
+	if s.flags&flagSYN != 0 && !h.began {
+		h.start, h.next, h.known, h.synced = s.ack, s.ack, true, true
+	} else if probe := s.ack == h.next+1; !h.synced || probe && !h.began && !h.known && len(h.queue) == 0 {
+		// The acknowledgement that ends a handshake tells where the data of the
+		// other side begins, even if the SYN it answers is missing.
+		sender := &c.half[s.dir]
+		h.sync(s.ack, sender.syned && s.seq == sender.start)
 	}
 	if len(h.queue) > 0 {
-		a.drain(c, dir)
-		a.lose(c, dir)
+		a.drain(c, s.dir^1)
+		a.lose(c, s.dir^1)
 	}
 }
 
