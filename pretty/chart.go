@@ -45,7 +45,6 @@ type message struct {
 	pairs    int
 	content  []byte // of a single record
 	beneath  []byte // lines of comment
-	padding  bool
 	mergable bool
 }
 
@@ -102,6 +101,7 @@ func (c *chart) record(e *flow.Event) {
 
 // begin gives a request a lane: the first that is free.
 func (c *chart) begin(id uint16) {
+	c.leave(id) // an id that is used again while it is active
 	lane := 0
 	for lane < chartLanes-1 && c.lanes[lane] {
 		lane++
@@ -113,15 +113,20 @@ func (c *chart) begin(id uint16) {
 
 // end gives the lane back, after the arrow that ended the request.
 func (c *chart) end(r *flow.Request) {
-	lane, ok := c.lane[r.ID]
-	if !ok {
-		return
-	}
 	if r.Complete {
 		c.next.mark = 'x'
 	}
 	c.draw()
-	delete(c.lane, r.ID)
+	c.leave(r.ID)
+}
+
+// leave frees the lane of a request, if it has one.
+func (c *chart) leave(id uint16) {
+	lane, ok := c.lane[id]
+	if !ok {
+		return
+	}
+	delete(c.lane, id)
 	c.lanes[lane] = false
 	for _, other := range c.lane {
 		c.lanes[other] = true // the last lane is shared

@@ -26,9 +26,9 @@ func TestPerlLikeTheOriginal(t *testing.T) {
 	t.Parallel()
 	if err := exec.Command("perl", "-MNet::FastCGI", "-e", "1").Run(); err != nil {
 		if os.Getenv("FCGISCOPE_PEERS") == "required" {
-			t.Fatalf("peer net-fastcgi: %v", err)
+			t.Fatalf("missing peer: net-fastcgi: %v", err)
 		}
-		t.Skip("peer net-fastcgi: perl with Net::FastCGI (libnet-fastcgi-perl) is not there")
+		t.Skip("missing peer: net-fastcgi: perl with Net::FastCGI (libnet-fastcgi-perl)")
 	}
 	records := append(perlRecords(), randomRecords()...)
 	var in []byte
