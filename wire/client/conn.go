@@ -67,6 +67,10 @@ type Conn struct {
 	err     error               // why the connection takes no more requests
 	used    bool                // there was a request
 	closed  bool
+
+	// after is called with mu when a request was answered (usable: whether to
+	// keep the connection is up to it), and once when the connection is closed.
+	after func(usable bool) (keep bool)
 }
 
 // Dial connects to an app. ctx limits the connecting only; the error is a
@@ -164,7 +168,11 @@ func (c *Conn) Do(ctx context.Context, req Request) (*Response, error) {
 		r.send()
 		r.sending.Store(false)
 	} else {
-		go r.send()
+		r.sender = make(chan struct{})
+		go func() {
+			defer close(r.sender)
+			r.send()
+		}()
 	}
 	return r, nil
 }
@@ -248,5 +256,8 @@ func (c *Conn) shut(reason func(*Response) error) {
 		c.closed = true
 		close(c.done)
 		c.link.Close()
+		if c.after != nil {
+			c.after(false)
+		}
 	}
 }

@@ -22,10 +22,11 @@ type Response struct {
 	id      uint16
 	req     Request
 	ctx     context.Context
-	before  int64       // bytes received on the connection before the request
-	sending atomic.Bool // Do is writing
-	stop    func() bool // ends the watch on ctx
-	head    []byte      // STDOUT that Header took and that is no header
+	before  int64         // bytes received on the connection before the request
+	sending atomic.Bool   // Do is writing
+	sender  chan struct{} // closed when the goroutine that sends has ended; nil if there is none
+	stop    func() bool   // ends the watch on ctx
+	head    []byte        // STDOUT that Header took and that is no header
 
 	// The rest belongs to c.mu.
 
@@ -288,6 +289,8 @@ func (r *Response) finish(end wire.EndRequest) {
 		c.err = ErrClosed
 	case !r.req.Keep || !r.sent || r.wasAborted || extra || len(r.violations) > 0:
 		// Not one byte more: what comes would be taken for the next answer.
+		c.shut(nil)
+	case c.after != nil && !c.after(true):
 		c.shut(nil)
 	}
 }

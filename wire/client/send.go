@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -13,8 +14,9 @@ const (
 	// of Do: with its headers and padding it stays below what wire.Writer
 	// gathers, and socket buffers take it even if the app does not read yet.
 	oneWrite = 48 << 10
-	// bodyPiece is how much of a larger input is read at once: a full record.
-	bodyPiece = wire.MaxContent &^ 7
+	// bodyPiece is how much of a larger input is read at once: as much as
+	// wire.Writer gathers together with the end of the stream.
+	bodyPiece = 60 << 10
 )
 
 // fitsOneWrite reports whether the whole request is one write.
@@ -121,17 +123,26 @@ func (k keeper) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sendPieces sends a stream as it comes.
+// sendPieces sends a stream as it comes. The end goes together with the last
+// byte: php-fpm answers when it has CONTENT_LENGTH bytes, and resets a kept
+// connection when the end of STDIN comes after that.
 func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader, end bool) error {
 	c := r.c
-	buf := make([]byte, bodyPiece)
+	left := r.declared(t)
+	buf := make([]byte, bodyPiece+1)
 	for {
 		err := c.w.Flush()
 		<-c.writing
 		if err != nil {
 			return err
 		}
-		n, readErr := src.Read(buf)
+		n, readErr := src.Read(buf[:bodyPiece])
+		left -= int64(n)
+		if left == 0 && readErr == nil {
+			var more int
+			more, readErr = src.Read(buf[n : n+1])
+			n += more
+		}
 		if readErr != nil && readErr != io.EOF {
 			return &SendError{Stream: t, Err: readErr}
 		}
@@ -146,6 +157,21 @@ func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader
 			return nil
 		}
 	}
+}
+
+// declared is how many bytes a stream has according to the parameters, less
+// than 0 if they do not say.
+func (r *Response) declared(t wire.Type) int64 {
+	name := "CONTENT_LENGTH"
+	if t == wire.TypeData {
+		name = "FCGI_DATA_LENGTH"
+	}
+	value, _ := wire.Lookup(r.req.Params, name)
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // lockWriting takes the right to write, unless the answer is over.
