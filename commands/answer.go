@@ -60,7 +60,7 @@ func (a *answer) copy(response *client.Response) error {
 	counted := &counter{w: &a.out}
 	_, err := io.Copy(counted, response.Stdout)
 	a.size = counted.n
-	a.out.close(err == nil)
+	a.out.close(err == nil && a.header.BodyStart() > 0)
 	return a.out.err
 }
 

@@ -105,18 +105,3 @@ func orList(words []string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
-
-// timing is how long to wait for a peer.
-type timing struct {
-	idle, connect, whole duration
-}
-
-func (t *timing) flags() []cli.Flag {
-	t.idle, t.connect = duration(time.Minute), duration(5*time.Second)
-	const category = "Time limits (seconds, or with a unit; 0 is none)"
-	return []cli.Flag{
-		durationFlag(category, "timeout", nil, "give up when nothing comes for `TIME`", &t.idle),
-		durationFlag(category, "connect-timeout", nil, "give up when there is no connection after `TIME`", &t.connect),
-		durationFlag(category, "max-time", []string{"m"}, "give up when all is not done after `TIME`", &t.whole),
-	}
-}

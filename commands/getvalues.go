@@ -89,9 +89,7 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 		}
 		tr = newTrace(t, nc, env.Now(), format, sink)
 	}
-	ctx, cancel = o.timing.limitAnswer(ctx)
-	defer cancel()
-	conn := client.NewConn(nc, client.Options{Observe: tr.observer()})
+	conn := client.NewConn(nc, client.Options{Idle: o.timing.idleLimit(), Observe: tr.observer()})
 	defer conn.Close()
 	pairs, err := conn.Values(ctx, names...)
 	if traceErr := tr.close(env.Now(), closedBy(err), nil); traceErr != nil {
@@ -104,15 +102,6 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 		err = peerError{err}
 	}
 	return errors.Join(printValues(env, o.format.word, valueRows(names, pairs)), err)
-}
-
-// limitAnswer is ctx with --timeout, for an answer that is one record.
-func (t *timing) limitAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	if t.idle == 0 {
-		return context.WithCancel(ctx)
-	}
-	limit := time.Duration(t.idle)
-	return context.WithTimeoutCause(ctx, limit, timeoutError{fmt.Errorf("no answer to GET_VALUES for %v (--timeout)", limit)})
 }
 
 // valuesFailure says what it means that there is no answer.

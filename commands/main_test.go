@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // A result is what a run of the program left.
@@ -19,10 +21,12 @@ type result struct {
 // where its output goes.
 func testEnv(stdin string) (env *Env, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
-	env = OS()
-	env.Stdin, env.Stdout, env.Stderr = strings.NewReader(stdin), stdout, stderr
-	env.Getenv = func(string) string { return "" }
-	env.Terminal = Terminal{}
+	env = &Env{
+		Stdin: strings.NewReader(stdin), Stdout: stdout, Stderr: stderr,
+		Getenv: func(string) string { return "" },
+		Now:    time.Now,
+		Dial:   transport.Dial,
+	}
 	return env, stdout, stderr
 }
 

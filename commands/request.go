@@ -157,15 +157,6 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	return err
 }
 
-// limit is ctx with --max-time.
-func (t *timing) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if t.whole == 0 {
-		return context.WithCancel(ctx)
-	}
-	limit := time.Duration(t.whole)
-	return context.WithTimeoutCause(ctx, limit, timeoutError{fmt.Errorf("not done after %v (--max-time)", limit)})
-}
-
 // trace makes what -v and --format ask for.
 func (o *requestOptions) trace(env *Env, t target, nc net.Conn) (*trace, error) {
 	var sinks []pretty.Sink
@@ -210,7 +201,7 @@ type exchange struct {
 // run sends the request over nc, which it closes, and prints the answer. It
 // says who ended the connection.
 func (x *exchange) run(ctx context.Context, nc net.Conn, tr *trace) (flow.CloseKind, error) {
-	conn := client.NewConn(nc, client.Options{Idle: time.Duration(x.o.timing.idle), Observe: tr.observer()})
+	conn := client.NewConn(nc, client.Options{Idle: x.o.timing.idleLimit(), Observe: tr.observer()})
 	defer conn.Close()
 	x.stderr.env = x.env
 	x.request.Stderr = &x.stderr
