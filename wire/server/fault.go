@@ -111,11 +111,20 @@ func (b *breaker) stall() error {
 	return err
 }
 
-// hangUp sends what was written and closes the connection.
-func (b *breaker) hangUp() error {
+// hangUp sends what was written and closes the connection, after the rest of a
+// request that is still being sent: closing over unread bytes is a reset, which
+// is another fault.
+func (b *breaker) hangUp(x *Exchange) error {
 	b.c.w.Flush()
 	b.silent = true
-	b.c.kill(errFault)
+	b.c.mu.Lock()
+	b.c.lingers = !x.stdin.ended
+	b.c.mu.Unlock()
+	if _, ok := b.c.nc.(interface{ CloseWrite() error }); ok {
+		b.c.close()
+	} else {
+		b.c.kill(errFault)
+	}
 	return errFault
 }
 
@@ -126,7 +135,9 @@ func (b *breaker) reset() error {
 	if tcp, ok := b.c.nc.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
-	return b.hangUp()
+	b.silent = true
+	b.c.kill(errFault)
+	return errFault
 }
 
 var errFault = fmt.Errorf("server: closed by a fault")

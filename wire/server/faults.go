@@ -169,7 +169,7 @@ var faults = []Fault{
 
 func drop(*breaker, *Exchange, wire.Record) error          { return nil }
 func stall(b *breaker, _ *Exchange, _ wire.Record) error   { return b.stall() }
-func hangUp(b *breaker, _ *Exchange, _ wire.Record) error  { return b.hangUp() }
+func hangUp(b *breaker, x *Exchange, _ wire.Record) error  { return b.hangUp(x) }
 func twice(b *breaker, _ *Exchange, rec wire.Record) error { return b.put(rec, rec) }
 func half(n int) int                                       { return n / 2 }
 func status(s wire.ProtocolStatus) func(e *wire.EndRequest) {
@@ -253,7 +253,7 @@ func instead(answer string) change {
 		if err := b.bytes([]byte(answer)); err != nil {
 			return err
 		}
-		return b.hangUp()
+		return b.hangUp(x)
 	}
 }
 

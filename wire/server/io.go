@@ -163,6 +163,12 @@ func (c *conn) discard() {
 			}
 		}
 	}
+	c.mu.Lock()
+	unanswered := len(c.active) > 0
+	c.mu.Unlock()
+	if unanswered { // a fault has closed the connection
+		c.kill(errFault)
+	}
 	c.nc.Close()
 }
 
