@@ -97,13 +97,6 @@ func (s *hexSink) field(b []byte, what string) {
 	}
 }
 
-func trimSpaces(b []byte) []byte {
-	for len(b) > 0 && b[len(b)-1] == ' ' {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
 // bytes writes bytes that are what they are, each row with its characters.
 func (s *hexSink) bytes(b []byte, what string) {
 	shown := clip(b, s.o.MaxBody)

@@ -245,6 +245,13 @@ func TestTable(t *testing.T) {
 	if err := Table(&b, nil, [][]string{{"a", "b"}, {"c"}}); errorText(err) != "pretty: table: row 1 has 1 cells, not 2" {
 		t.Errorf("got %v", err)
 	}
+	if err := Table(&b, nil, [][]string{{"a", "b\n"}}); errorText(err) != `pretty: table: row 0: line feed in cell "b\n"` {
+		t.Errorf("got %v", err)
+	}
+	b.Reset()
+	if err := Table(&b, []string{"one"}, [][]string{{"a"}, {""}}); err != nil || b.String() != "one\na\n\n" {
+		t.Errorf("%v: %q", err, b.String())
+	}
 	if err := Table(&failing{}, []string{"a"}, nil); !errors.Is(err, errFull) {
 		t.Errorf("got %v", err)
 	}

@@ -101,3 +101,11 @@ func fits(b []byte, width int) int {
 	}
 	return 0
 }
+
+// trimSpaces takes the spaces off the end of a line.
+func trimSpaces(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
+}

@@ -19,6 +19,7 @@ const (
 	requestsParams   = 256 << 10 // bytes of names and values of a request, as they are shown
 	requestsPair     = 64        // bytes that a pair takes besides
 	requestsFindings = 32        // findings of a request
+	requestsName     = 100       // bytes of a name that are shown
 	requestsType     = 200       // bytes of a content type
 	requestsHeld     = 16 << 20  // bytes of all requests
 )
@@ -128,7 +129,7 @@ func (s *requestsSink) content(b *requestBlock, e *flow.Event) {
 }
 
 func (s *requestsSink) pair(b *requestBlock, p wire.Pair) {
-	name, value := string(appendValue(nil, p.Name, s.o.MaxBody)), string(appendValue(nil, p.Value, s.o.MaxBody))
+	name, value := string(appendValue(nil, p.Name, requestsName)), string(appendValue(nil, p.Value, s.o.MaxBody))
 	n := len(name) + len(value) + requestsPair
 	if b.pairs+n > requestsParams || s.room(b, n) < n {
 		b.omitted++
