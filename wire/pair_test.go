@@ -31,6 +31,8 @@ var pairSamples = []struct {
 	{"both of 128", wire.NewPair(long, long), "\x80\x00\x00\x80\x80\x00\x00\x80" + long + long},
 	{"wide name", wire.Pair{Name: []byte("A"), Value: []byte("b"), WideName: true}, "\x80\x00\x00\x01\x01Ab"},
 	{"wide value", wire.Pair{Name: []byte("A"), Value: []byte("b"), WideValue: true}, "\x01\x80\x00\x00\x01Ab"},
+	{"wide value of 127", wire.Pair{Name: []byte("A"), Value: []byte(long[:127]), WideValue: true}, "\x01\x80\x00\x00\x7fA" + long[:127]},
+	{"wide name of 127", wire.Pair{Name: []byte(long[:127]), Value: []byte("b"), WideName: true}, "\x80\x00\x00\x7f\x01" + long[:127] + "b"},
 	{"wide and empty", wire.Pair{Name: []byte{}, Value: []byte{}, WideName: true, WideValue: true}, "\x80\x00\x00\x00\x80\x00\x00\x00"},
 }
 
@@ -118,8 +120,9 @@ func TestParsePairs(t *testing.T) {
 	if v, ok := wire.Lookup(got, "a"); ok {
 		t.Errorf("a is %q", v)
 	}
+	_ = append(got[0].Name, 'x')
 	if _ = append(got[0].Value, 'x'); !bytes.Equal(b, wire.AppendPairs(nil, want)) {
-		t.Error("appending to a value reaches the next pair")
+		t.Error("appending to a name or value reaches what is behind it")
 	}
 }
 

@@ -168,15 +168,17 @@ func TestChunks(t *testing.T) {
 func TestPairsStayWhole(t *testing.T) {
 	pairs := []wire.Pair{
 		wire.NewPair("A", strings.Repeat("a", 40)), wire.NewPair("B", strings.Repeat("b", 40)), // 43 bytes each
-		wire.NewPair("C", ""), wire.NewPair("D", strings.Repeat("d", 250)), wire.NewPair("E", "e"),
+		wire.NewPair("C", strings.Repeat("c", 11)),                          // 14 bytes: 100 together
+		wire.NewPair("D", strings.Repeat("d", 250)), wire.NewPair("E", "e"), // 256 and 4
+		wire.NewPair("F", strings.Repeat("f", 40)),
 	}
 	for _, c := range []struct {
 		name  string
 		split bool
 		want  []int // content of the records
 	}{
-		{"whole", false, []int{43 + 43 + 3, 100, 100, 56 + 4, 0}},
-		{"split", true, []int{100, 100, 100, 49, 0}},
+		{"whole", false, []int{43 + 43 + 14, 100, 100, 56 + 4, 43, 0}},
+		{"split", true, []int{100, 100, 100, 100, 3, 0}},
 	} {
 		var out writes
 		w := wire.NewWriter(&out)

@@ -277,13 +277,34 @@ func TestEmptyLineEndsARecord(t *testing.T) {
 
 func TestReaderError(t *testing.T) {
 	broken := errors.New("broken")
-	in := io.MultiReader(strings.NewReader("> STDIN id=1 \"a\"\n"), iotest.ErrReader(broken))
+	in := io.MultiReader(strings.NewReader("> STDIN id=1 \"a\"\n"), &once{broken}, strings.NewReader("! fin\n"))
 	r := text.NewReader(in)
 	if l, err := r.Next(); err != nil || string(l.Record.Content) != "a" {
 		t.Errorf("%q, %v", l.Record.Content, err)
 	}
 	if _, err := r.Next(); err != broken {
 		t.Errorf("%v", err)
+	}
+	if l, err := r.Next(); err != nil || l.Kind != text.KindFin {
+		t.Errorf("%v, %v", l.Kind, err)
+	}
+}
+
+// once fails once, then it ends.
+type once struct{ err error }
+
+func (o *once) Read([]byte) (int, error) {
+	err := o.err
+	o.err = io.EOF
+	return 0, err
+}
+
+// TestAppendPair: a length above 127 is wide anyway.
+func TestAppendPair(t *testing.T) {
+	long := strings.Repeat("x", 128)
+	p := wire.Pair{Name: []byte(long), Value: []byte(long), WideName: true, WideValue: true}
+	if got := string(text.AppendPair(nil, p)); got != long+"="+long {
+		t.Errorf("%s", got)
 	}
 }
 
