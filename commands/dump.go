@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,12 +34,22 @@ func (o *dumpOptions) flags() []cli.Flag {
 	for _, f := range capture.Formats() {
 		o.from.words = append(o.from.words, f.Name)
 	}
+	shown := o.output.flags("text", "show it as `FORMAT`, one of those above", "f")
 	return append([]cli.Flag{
-		choiceFlag(input, "from", nil, "read the input as `FORMAT` instead of finding out: "+orList(o.from.words), &o.from),
+		choiceFlag(input, "from", nil, "read the input as `FORMAT`, one of those above, instead of finding out", &o.from),
 		&cli.GenericFlag{Name: "port", Category: input, Usage: "decode what goes to the TCP port `N`, whatever it looks like; may come several times", Value: &o.ports},
 		&cli.GenericFlag{Name: "limit", Category: input, Usage: "stop after `N` records", Value: &o.limit},
 		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count)", Destination: &o.strict},
-	}, o.output.flags("text", "show it as `FORMAT`", "f")...)
+	}, append(shown, o.partFlag())...)
+}
+
+// inputHelp explains the kinds of input, a line each.
+func inputHelp() string {
+	var b bytes.Buffer
+	for _, f := range capture.Formats() {
+		writeEntry(&b, 12, f.Name, f.Help)
+	}
+	return b.String()
 }
 
 func dumpCommand(env *Env) *cli.Command {
@@ -48,7 +59,7 @@ func dumpCommand(env *Env) *cli.Command {
 		Usage:     "decode a capture or a hex dump",
 		ArgsUsage: "[FILE...]",
 		Description: `
-Decodes FastCGI from packet captures (pcap, pcapng), raw bytes and hex dumps of every usual kind.
+Decodes FastCGI from packet captures, raw bytes, hex dumps, traces and what else people paste.
 Which it is, which connections speak FastCGI, and which end is the application, is found out from
 the bytes. Without FILE, or where it is -, standard input is read, and shown as it comes.
 
@@ -58,7 +69,12 @@ Examples:
   fcgiscope dump php.pcap
   tcpdump -i lo -U -w - 'tcp port 9000' | fcgiscope dump -f table
   fcgiscope dump php.pcap -f jsonl --events request | jq .uri
-  xclip -o | fcgiscope dump`,
+  xclip -o | fcgiscope dump
+
+Formats of input:
+` + inputHelp() + `
+Formats of output:
+` + formatHelp(),
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.files = c.Args().Slice()
@@ -143,7 +159,7 @@ func (d *dumper) file(ctx context.Context, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %s", name, plain(err))
 	}
 	return d.tell(name, stats)
 }

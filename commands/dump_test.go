@@ -168,3 +168,19 @@ func TestOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestDumpRawTerminal: not even the format raw steers a terminal.
+func TestDumpRawTerminal(t *testing.T) {
+	t.Parallel()
+	pcap := readCapture(t, "nginx-php-binary.pcap")
+	for _, terminal := range []bool{false, true} {
+		env, stdout, _ := testEnv(string(pcap))
+		env.Terminal.Stdout = terminal
+		if code := Main(t.Context(), []string{"fcgiscope", "dump", "-f", "raw", "--part", "stdout"}, env); code != 0 {
+			t.Fatalf("exit code %d", code)
+		}
+		if got := strings.ContainsAny(stdout.String(), "\x1b\x00"); got == terminal {
+			t.Errorf("terminal %v: raw bytes %v", terminal, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/client"
 )
 
@@ -37,10 +38,12 @@ func failure(ctx context.Context, err error) error {
 
 // foreignHint says what to do about a peer that speaks something else.
 func foreignHint(e *client.ProtocolError) string {
-	switch e.Hint {
-	case "":
+	switch {
+	case e.Rule != wire.RuleVersion:
+		return "-v shows what it sent"
+	case e.Hint == "":
 		return "is this the application's FastCGI address?"
-	case "looks like an HTTP response":
+	case e.Hint == "looks like an HTTP response":
 		return "this is a web server's address, use curl there; the application behind it has another one"
 	}
 	return "is this the application's FastCGI address, and is it set to FastCGI?"

@@ -68,6 +68,7 @@ func TestExamples(t *testing.T) {
 			return
 		}
 		_, examples, ok := strings.Cut(c.Description, "\nExamples:\n")
+		examples, _, _ = strings.Cut(examples, "\n\n")
 		if !ok {
 			t.Errorf("%s: the description has no examples", c.HelpName)
 			return

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -18,17 +20,18 @@ type output struct {
 	maxBody count
 	stable  bool
 	events  events
+	part    choice // of the format raw
 }
 
 const outputFlags = "Output"
 
 // flags returns the flags; format is what is shown where the user does not say,
-// aliases are the short names of --format.
+// usage and aliases are those of --format.
 func (o *output) flags(format, usage string, aliases ...string) []cli.Flag {
 	o.format = choice{format, formatNames()}
 	o.color = choice{"auto", []string{"auto", "always", "never"}}
 	return []cli.Flag{
-		choiceFlag(outputFlags, "format", aliases, usage+": "+orList(o.format.words), &o.format),
+		choiceFlag(outputFlags, "format", aliases, usage, &o.format),
 		choiceFlag(outputFlags, "color", nil, "colours: auto (on a terminal), always or never as `WHEN`", &o.color),
 		&cli.GenericFlag{Name: "max-body", Category: outputFlags, Usage: "show at most `BYTES` of a body or value; 0: all", Value: &o.maxBody},
 		&cli.GenericFlag{Name: "events", Category: outputFlags, Usage: "with jsonl, only these `KINDS` of events: record,pair,request …", Value: &o.events},
@@ -55,11 +58,47 @@ func (o *output) sink(env *Env, name string, w io.Writer, terminal bool) (pretty
 		Stable:  o.stable,
 		MaxBody: int(o.maxBody),
 		Events:  o.events.set,
+		Part:    pretty.Part(o.part.word),
 	}
 	if terminal && env.Terminal.Width != nil {
 		options.Width = env.Terminal.Width()
 	}
+	if terminal && format.Name == rawFormat {
+		text := &escaper{w: w}
+		return format, escapedSink{format.New(text, options), text}, nil
+	}
 	return format, format.New(w, options), nil
+}
+
+// rawFormat is the format that writes what a peer sent as it is.
+const rawFormat = "raw"
+
+// An escapedSink writes through an escaper.
+type escapedSink struct {
+	pretty.Sink
+	text *escaper
+}
+
+func (s escapedSink) Flush() error { return pretty.Flush(s.Sink) }
+
+func (s escapedSink) Close() error { return errors.Join(s.Sink.Close(), s.text.Flush()) }
+
+// partFlag chooses what the format raw writes.
+func (o *output) partFlag() cli.Flag {
+	o.part = choice{word: string(pretty.PartBody)}
+	for _, p := range pretty.Parts() {
+		o.part.words = append(o.part.words, string(p))
+	}
+	return choiceFlag(outputFlags, "part", nil, "with raw, the bytes of `PART`: "+orList(o.part.words), &o.part)
+}
+
+// formatHelp explains the formats, a line each.
+func formatHelp() string {
+	var b bytes.Buffer
+	for _, f := range pretty.Formats() {
+		writeEntry(&b, 12, f.Name, f.Help)
+	}
+	return b.String()
 }
 
 // colors decides whether there are colours. See https://no-color.org.

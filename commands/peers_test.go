@@ -86,6 +86,8 @@ var badPeers = map[string]badPeer{
 	"headless":   says(out(stdout("no header\n"), end(0, wire.RequestComplete))),
 	"nothing":    says(out(end(0, wire.RequestComplete))),
 	"empty":      says(out(stdout(okHeader), end(0, wire.RequestComplete))),
+	"stray":      says(out(wire.NewRecord(wire.TypeUnknownType, 0, make([]byte, 8)), stdout(okHeader+"ours\n"), end(0, 0))),
+	"wrong-id":   says(out(wire.NewRecord(wire.TypeStdout, 9, []byte("not ours")), stdout(okHeader+"ours\n"), end(0, 0))),
 	"steers":     says(out(stderr("a\x1b[2Jb\x9bc\nsecond\r\nlast"), stdout("Content-Type: text/plain\r\n\r\n\x1b]0;title\x07\xc2\x9b\ttab\r\nline\n"), end(0, 0))),
 	"values":     says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair(wire.MpxsConns, "0").Append(nil)))),
 	"odd-values": says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair("X\x1b", "1").Append(wire.NewPair(wire.MaxConns, "ma\xffny").Append(nil))))),

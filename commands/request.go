@@ -38,7 +38,7 @@ func (o *requestOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "show-error", Aliases: []string{"S"}, Category: outputFlags, Usage: "with -s, errors all the same", Destination: &o.errors},
 		&cli.BoolFlag{Name: "f", Hidden: true, Destination: &o.letterF},
 	)
-	flags = append(flags, o.output.flags("", "print the conversation instead of the body, as `FORMAT`")...)
+	flags = append(flags, o.output.flags("", "print the conversation instead of the body, as `FORMAT`: "+orList(formatNames()))...)
 	flags = append(flags, o.timing.flags()...)
 	const protocol = "Protocol"
 	return append(flags,
@@ -241,6 +241,7 @@ func (x *exchange) judge(end wire.EndRequest) error {
 	case end.AppStatus != 0:
 		return answerError{fmt.Errorf("appStatus %d: the application reports a failure", end.AppStatus)}
 	}
+	x.tellViolations()
 	hint, err := x.hint(), x.answer.judge()
 	if err == nil && hint != "" {
 		complain(x.env, "hint: "+hint)
@@ -253,4 +254,13 @@ var refusals = map[wire.ProtocolStatus]string{
 	wire.CantMultiplex: "it takes one request at a time on a connection",
 	wire.Overloaded:    "it is out of workers, memory or the like: try again later, or give it more",
 	wire.UnknownRole:   "it does not know the role; most applications are RESPONDERs only",
+}
+
+// tellViolations says that the application broke rules without harm to its
+// answer; -v says it too, and where.
+func (x *exchange) tellViolations() {
+	if broken := x.response.Violations(); len(broken) > 0 && !x.o.verbose {
+		complain(x.env, fmt.Sprintf("the application broke rule %s at offset %d of its answer", broken[0].Rule, broken[0].Offset))
+		complain(x.env, fmt.Sprintf("hint: -v shows where, fcgiscope rules %s what it says", broken[0].Rule))
+	}
 }
