@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -271,18 +272,22 @@ func (l *Line) Append(dst []byte) []byte {
 // appendAt appends @at, a duration in seconds or milliseconds: Duration.String
 // allocates.
 func (l *Line) appendAt(dst []byte) []byte {
+	dst = append(dst, "@at "...)
 	if !l.Time.IsZero() {
-		return l.Time.AppendFormat(append(dst, "@at "...), time.RFC3339Nano)
+		return l.Time.AppendFormat(dst, time.RFC3339Nano)
+	}
+	after, sign := max(l.After, -math.MaxInt64), byte('+')
+	if after < 0 {
+		after, sign = -after, '-'
 	}
 	unit, name := time.Second, "s"
-	if l.After > 0 && l.After < time.Second {
+	if after > 0 && after < time.Second {
 		unit, name = time.Millisecond, "ms"
 	}
-	whole, part := int64(l.After/unit), int64(l.After%unit)
-	dst = appendNumber(dst, "@at +", whole)
-	if part > 0 {
+	dst = strconv.AppendInt(append(dst, sign), int64(after/unit), 10)
+	if part := after % unit; part > 0 {
 		dst = append(dst, '.')
-		for scale := int64(unit) / 10; part > 0; scale /= 10 {
+		for scale := unit / 10; part > 0; scale /= 10 {
 			dst = append(dst, byte('0'+part/scale))
 			part %= scale
 		}

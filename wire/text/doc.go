@@ -20,7 +20,7 @@
 //	raw       = dir sp "raw" { sp ( string | hexpair ) } eol { continued } .
 //	event     = [ dir sp ] "!" sp ( "fin" | "rst" | "gap" [ sp number ] ) eol .
 //	directive = "@conn" sp number [ sp address [ sp address ] ] eol
-//	          | "@at" sp ( "+" duration | time ) eol
+//	          | "@at" sp ( ( "+" | "-" ) duration | time ) eol
 //	          | "@cut" sp number eol .
 //	continued = indent { argument sp } eol .   // belongs to the entry above
 //	eol       = sp [ comment ] "\n" .
@@ -57,8 +57,8 @@
 //
 // "@conn" says which connection the entries after it belong to: its number and
 // the address of the application, or the web server's and the application's.
-// "@at" says when they happened: so long after the beginning, or a time as in
-// RFC 3339. "@cut" says that the content of records was cut to so many bytes
+// "@at" says when they happened: so long after the beginning (before it, where a
+// clock went back), or a time as in RFC 3339. "@cut" says that the content of records was cut to so many bytes
 // to be shown, and that the text cannot be sent again.
 //
 // "fin" and "rst" tell that the sender of that direction closed or reset the

@@ -196,13 +196,16 @@ func (s *scanner) conn(l *Line) error {
 	return nil
 }
 
-// at takes a duration after +, or a time.
+// at takes a duration after + or -, or a time.
 func (s *scanner) at(l *Line) (err error) {
 	word := s.word()
 	text := string(word.text)
-	if after, ok := strings.CutPrefix(text, "+"); ok {
-		l.After, err = time.ParseDuration(after)
+	if text != "" && (text[0] == '+' || text[0] == '-') {
+		l.After, err = time.ParseDuration(text[1:])
 		if err == nil && l.After >= 0 {
+			if text[0] == '-' {
+				l.After = -l.After
+			}
 			return nil
 		}
 	} else if l.Time, err = time.Parse(time.RFC3339Nano, text); err == nil && !l.Time.IsZero() {

@@ -113,3 +113,16 @@ text: line 7, column 3: unexpected "nothing": content is written in quotes`
 		t.Errorf("got\n%s\nwant\n%s", g, want)
 	}
 }
+
+// TestTooMuchRaw: continued without end, an entry has a bound of its own.
+func TestTooMuchRaw(t *testing.T) {
+	line := "    \"" + strings.Repeat("x", 1<<19) + "\"\n"
+	_, err := text.Parse([]byte("> raw\n" + line + line))
+	if err != nil {
+		t.Errorf("1 MiB: %v", err)
+	}
+	_, err = text.Parse([]byte("> raw\n" + line + line + "    00\n"))
+	if want := "text: line 4, column 5: more than 1048576 raw bytes: begin another line with it"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -177,7 +177,7 @@ func TestLines(t *testing.T) {
 @conn 5 "a b" ""
 @at +0s
 @at +1.000001s
-@at +1.2ms
+@at -1.2ms
 @at 2026-01-31T12:00:00.5Z
 ! fin
 > ! fin
@@ -200,7 +200,7 @@ func TestLines(t *testing.T) {
 		{Number: 7, Kind: text.KindConn, Conn: 5, Client: "a b"},
 		{Number: 8, Kind: text.KindAt},
 		{Number: 9, Kind: text.KindAt, After: time.Second + time.Microsecond},
-		{Number: 10, Kind: text.KindAt, After: 1200 * time.Microsecond},
+		{Number: 10, Kind: text.KindAt, After: -1200 * time.Microsecond},
 		{Number: 11, Kind: text.KindAt, Time: time.Date(2026, 1, 31, 12, 0, 0, 5e8, time.UTC)},
 		{Number: 12, Kind: text.KindFin},
 		{Number: 13, Kind: text.KindFin, Directed: true},
@@ -231,6 +231,18 @@ func TestLines(t *testing.T) {
 	}
 	if want := strings.Replace(in, "\n\n", "\n", 1); string(out) != want {
 		t.Errorf("(-want +got)\n%s", cmp.Diff(want, string(out)))
+	}
+}
+
+func TestAppendAt(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "+0s", 1: "+0.000001ms", time.Millisecond: "+1ms", 1500 * time.Millisecond: "+1.5s",
+		1<<63 - 1: "+9223372036.854775807s", -1 << 63: "-9223372036.854775807s",
+	} {
+		l := text.Line{Kind: text.KindAt, After: d}
+		if got := string(l.Append(nil)); got != "@at "+want+"\n" {
+			t.Errorf("%v: %q", d, got)
+		}
 	}
 }
 
