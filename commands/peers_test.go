@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"testing"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -130,15 +129,4 @@ func startPeer(peer badPeer) (addr string, stop func(), err error) {
 		mu.Unlock()
 		served.Wait()
 	}, nil
-}
-
-// testPeer starts one of badPeers for a test.
-func testPeer(t *testing.T, name string) string {
-	t.Helper()
-	addr, stop, err := startPeer(badPeers[name])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	return addr
 }
