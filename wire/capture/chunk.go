@@ -56,6 +56,9 @@ type Chunk struct {
 	Frame int       // number of the packet or line it came with, from 1; 0 where there is none
 	Data  []byte
 	Lost  int64
+	// Given: the input says that the connection speaks FastCGI and that A is
+	// the web server, so neither is to be found out.
+	Given bool
 }
 
 // A Source yields the chunks of one input.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -75,8 +73,8 @@ type detector struct {
 // A tracked is a connection of the input.
 type tracked struct {
 	src     *flow.ConnInfo
-	seq     int // by first appearance
-	onPort  bool
+	seq     int  // by first appearance
+	onPort  bool // it is FastCGI, whatever it looks like
 	verdict verdict
 	app     Side
 	conn    flow.Conn
@@ -165,6 +163,9 @@ func (d *detector) begin(ch *Chunk) *tracked {
 
 // undecided deals with a chunk of a connection that may be FastCGI.
 func (d *detector) undecided(t *tracked, ch *Chunk) {
+	if ch.Given {
+		t.app, t.onPort = B, true
+	}
 	if t.onPort {
 		if ch.Kind == ChunkData || ch.Kind == ChunkGap {
 			d.decide(t)
@@ -240,68 +241,6 @@ func (d *detector) release(t *tracked) {
 	t.held, t.holds, t.heads = nil, 0, [2]head{}
 }
 
-// judge says what the held bytes are. At the end of what there is (final) less
-// certainty will do.
-func (t *tracked) judge(final bool) verdict {
-	var g [2]guess
-	foreign := 0
-	for side := range g {
-		h := &t.heads[side]
-		if g[side] = walk(h.buf); !g[side].strong && h.unknown {
-			var found guess
-			if found, h.scan = search(h.buf, h.scan); found.strong {
-				g[side] = found
-			}
-		}
-		if len(h.buf) >= wire.HeaderLen && !h.unknown && g[side].records == 0 && h.buf[0] != wire.Version1 {
-			foreign++
-		}
-	}
-	for _, strong := range []bool{true, false} {
-		for side, x := range g {
-			if x.strong == strong && (strong || final && x.records > 0 && x.known) {
-				t.app = appOf(Side(side), x.dir)
-				return fastCGI
-			}
-		}
-	}
-	switch {
-	case final && t.framed(g):
-		t.app = B
-		return fastCGI
-	case final, foreign == 2, foreign == 1 && (len(t.heads[A].buf) == 0 || len(t.heads[B].buf) == 0):
-		return other
-	}
-	return undecided
-}
-
-// framed reports whether all that was sent are whole records of types that the
-// specification does not know.
-func (t *tracked) framed(g [2]guess) bool {
-	sent := false
-	for side := range g {
-		if n := len(t.heads[side].buf); n > 0 {
-			if !g[side].framed && (t.src.Network != "" || n >= wire.HeaderLen || t.heads[side].buf[0] != wire.Version1) {
-				return false
-			}
-			sent = true
-		}
-	}
-	return sent
-}
-
-// looks says what a connection that is no FastCGI looks like.
-func (t *tracked) looks() string {
-	for side := range t.heads {
-		if h := &t.heads[side]; !h.unknown {
-			if hint := wire.Hint(h.buf); hint != "" {
-				return hint
-			}
-		}
-	}
-	return ""
-}
-
 // reconsider looks whether a connection that was taken for something else
 // begins a request: it may have been captured from the middle of a record on.
 func (d *detector) reconsider(t *tracked, ch *Chunk) {
@@ -363,6 +302,8 @@ func (d *detector) end(t *tracked) {
 	switch {
 	case t.verdict == fastCGI:
 		t.conn.Close(t.lastAt, t.how, nil, d.emit)
+	case t.spoke && t.src.Network == "" && t.src.Fd >= 0:
+		// A descriptor in a trace that nobody said is a socket: a file.
 	case t.spoke:
 		d.stats.Others++
 		d.stats.Hints[t.hint]++
@@ -384,28 +325,4 @@ func (d *detector) endAll() {
 	for _, t := range open {
 		d.end(t)
 	}
-}
-
-// appOf returns the application if side sends in direction dir.
-func appOf(side Side, dir wire.Direction) Side {
-	if dir == wire.ToApp {
-		return side.Other()
-	}
-	return side
-}
-
-// hasPort reports whether one end has one of the ports, and makes it the app.
-func (t *tracked) hasPort(ports []uint16) bool {
-	for _, p := range ports {
-		suffix := ":" + strconv.Itoa(int(p))
-		if t.src.Network == "tcp" && strings.HasSuffix(t.src.Server, suffix) {
-			t.app = B
-			return true
-		}
-		if t.src.Network == "tcp" && strings.HasSuffix(t.src.Client, suffix) {
-			t.app = A
-			return true
-		}
-	}
-	return false
 }

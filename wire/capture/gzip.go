@@ -32,13 +32,20 @@ func openGzip(r *bufio.Reader, o Options) (Source, error) {
 	return src, nil
 }
 
-// A gunzip reads compressed data; where that is cut or damaged, what came
-// before it is the whole, and then comes the error.
-type gunzip struct{ z *gzip.Reader }
+// A gunzip reads compressed data. Where that is cut or damaged the error comes
+// once, behind what could be read, and then the end.
+type gunzip struct {
+	z      *gzip.Reader
+	failed bool
+}
 
 func (g *gunzip) Read(b []byte) (int, error) {
+	if g.failed {
+		return 0, io.EOF
+	}
 	n, err := g.z.Read(b)
 	if err != nil && err != io.EOF {
+		g.failed = true
 		err = &InputError{Where: "gzip", Err: err}
 	}
 	return n, err

@@ -7,8 +7,9 @@ import (
 	"io"
 )
 
-// maxLine is the longest line of a text input that is read as lines, in bytes.
-const maxLine = 64 << 10
+// maxLine is the longest line of a text input that is read as lines, in bytes:
+// a record in the longest way in which it is printed.
+const maxLine = bufferLen
 
 // A decoder makes bytes of the pieces of a text: of lines, or of whatever a
 // read brings.
@@ -41,12 +42,12 @@ func (r *lineReader) next() ([]byte, error) {
 		return nil, err
 	}
 	r.n++
-	if err == bufio.ErrBufferFull || len(line) > maxLine {
-		line = bytes.Clone(line[:maxLine])
+	if err == bufio.ErrBufferFull {
+		line = bytes.Clone(line)
 		for err == bufio.ErrBufferFull {
 			_, err = r.in.ReadSlice('\n')
 		}
-		return line, &lossError{-1, fmt.Sprintf("the line is longer than %d bytes", maxLine)}
+		return line, &lossError{-1, fmt.Sprintf("the line is longer than %d bytes", len(line))}
 	}
 	if err == io.EOF {
 		err = nil // the next call says so

@@ -75,6 +75,11 @@ type packetSource struct {
 	pos     int
 	unknown map[uint32]bool // link types that were complained of
 	done    bool
+
+	// What is being looked at, here so that no packet costs an allocation.
+	p   packet
+	d   datagram
+	seg segment
 }
 
 func newPacketSource(in packetReader) *packetSource { return &packetSource{in: in} }
@@ -99,21 +104,20 @@ func (s *packetSource) Next() (Chunk, error) {
 }
 
 func (s *packetSource) packet() error {
-	var p packet
-	if err := s.in.next(&p); err != nil {
+	p := &s.p
+	if err := s.in.next(p); err != nil {
 		return err
 	}
 	if !knownLink(p.link) {
-		return s.complain(&p)
+		return s.complain(p)
 	}
 	ip := network(p.link, p.data)
-	var d datagram
-	if ip == nil || !s.ip.parse(ip, &d) {
+	if ip == nil || !s.ip.parse(ip, &s.d) {
 		return nil
 	}
-	seg := segment{at: p.at, frame: p.frame}
-	if parseTCP(&d, &seg) {
-		s.tcp.add(&seg, &s.out)
+	s.seg.at, s.seg.frame = p.at, p.frame
+	if parseTCP(&s.d, &s.seg) {
+		s.tcp.add(&s.seg, &s.out)
 	}
 	return nil
 }

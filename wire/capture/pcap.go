@@ -46,11 +46,13 @@ func pcapOrder(b []byte) binary.ByteOrder {
 	if len(b) < 4 {
 		return nil
 	}
-	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		switch order.Uint32(b) {
-		case pcapMicro, pcapNano, pcapModified:
-			return order
-		}
+	switch binary.LittleEndian.Uint32(b) {
+	case pcapMicro, pcapNano, pcapModified:
+		return binary.LittleEndian
+	}
+	switch binary.BigEndian.Uint32(b) {
+	case pcapMicro, pcapNano, pcapModified:
+		return binary.BigEndian
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (s *pairSource) Next() (Chunk, error) {
 			s.in[side] = nil
 		}
 		if n > 0 {
-			return Chunk{Conn: s.info, Side: side, Data: s.buf[:n]}, nil
+			return Chunk{Conn: s.info, Side: side, Data: s.buf[:n], Given: true}, nil
 		}
 		if err != nil && err != io.EOF {
 			return Chunk{}, &InputError{Where: side.String(), Err: err}

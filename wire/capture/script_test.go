@@ -1,0 +1,128 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+)
+
+// TestScript: the text form says which connection, direction and time.
+func TestScript(t *testing.T) {
+	const script = `# a comment
+@conn 0 unix:/run/a.sock
+@at 2026-01-02T03:04:05Z
+> BEGIN_REQUEST id=1 role=RESPONDER flags=0
+@conn 7 10.0.0.1:4 10.0.0.2:9000
+> raw "GET / HTTP"
+@conn 0 unix:/run/a.sock
+@at +1ms
+< STDIN id=1 "in the wrong direction"
+< ! gap 12
+< ! fin
+this is no entry
+`
+	src, f, err := Open(strings.NewReader(script), Options{})
+	if err != nil || f.Name != "text" {
+		t.Fatalf("opened as %q: %v", f.Name, err)
+	}
+	g := decodeSource(t, src, DecodeOptions{})
+	if len(g.Streams) != 2 || g.Streams[0] != " unix:/run/a.sock" || g.Streams[1] != "10.0.0.1:4 10.0.0.2:9000" {
+		t.Errorf("connections %q", g.Streams)
+	}
+	if len(g.warnings) != 1 || !strings.Contains(g.warnings[0], "line 12") {
+		t.Errorf("warnings %q", g.warnings)
+	}
+	var gap, at, how bool
+	for _, e := range g.events {
+		gap = gap || e.Kind == flow.KindGap && e.Length == 12
+		at = at || e.Kind == flow.KindRecord && e.At.Nanosecond() == 1e6 && e.Dir == 1
+		how = how || e.Kind == flow.KindClosed && e.Close == flow.CloseByApp
+	}
+	if !gap || !at || !how {
+		t.Errorf("gap %v, time %v, close %v in %v", gap, at, how, g.events)
+	}
+}
+
+// TestJSONL: the bytes of our own output come back.
+func TestJSONL(t *testing.T) {
+	const lines = `{"event":"connection","conn":3,"network":"tcp","client":"a:1","server":"b:9000"}
+{"event":"record","conn":3,"dir":"to-app","at":"2026-01-02T03:04:05.000000001Z","offset":0,"index":0,"version":1,"type":1,"type_name":"BEGIN_REQUEST","request_id":1,"content_length":8,"padding_length":2,"reserved":0,"content":"AAEAAAAAAAA="}
+{"event":"pair","conn":3,"name":"a","value":"b"}
+{"event":"gap","conn":3,"dir":"to-server","length":5}
+{"event":"desync","conn":3,"dir":"to-server","length":4,"content":"SFRUUA=="}
+{"event":"record","conn":3,"dir":"to-server","version":1,"type":6,"request_id":1,"content_length":9,"padding_length":0,"content":"AA=="}
+{"event":"closed","conn":3}
+`
+	src, f, err := Open(strings.NewReader(lines), Options{})
+	if err != nil || f.Name != "jsonl" {
+		t.Fatalf("opened as %q: %v", f.Name, err)
+	}
+	chunks, warnings := drain(t, src)
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "line 6: the content") {
+		t.Errorf("warnings %q", warnings)
+	}
+	if len(chunks) != 4 || string(chunks[0].Data) != "\x01\x01\x00\x01\x00\x08\x02\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00" ||
+		chunks[0].Conn.Server != "b:9000" || chunks[0].At.Nanosecond() != 1 || chunks[1].Lost != 5 || chunks[1].Side != B ||
+		string(chunks[2].Data) != "HTTP" || chunks[3].Kind != ChunkEnd {
+		t.Errorf("chunks %+v", chunks)
+	}
+}
+
+// FuzzOpen: no input makes a parser panic or yield more than it can hold, and
+// every byte of a direction is covered by one event.
+func FuzzOpen(f *testing.F) {
+	for _, file := range textFixtures(f, "*[a-z0-9]") {
+		if b := readFixture(f, file); len(b) < 16<<10 {
+			f.Add(b)
+		}
+	}
+	for _, name := range []string{"nginx-php-get.pcap", "nginx-php-get-v6.pcapng", "derived-ipfragments.pcap", "derived-gzip.pcap.gz"} {
+		f.Add(readFixture(f, "capture/"+name))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		src, _, err := Open(bytes.NewReader(b), Options{})
+		if err != nil {
+			return
+		}
+		type direction struct {
+			conn *flow.ConnInfo
+			dir  int
+		}
+		next := map[direction]int64{}
+		closed := map[*flow.ConnInfo]int{}
+		_, err = Decode(context.Background(), src, DecodeOptions{Whole: true}, func(e *flow.Event) {
+			n := int64(0)
+			switch e.Kind {
+			case flow.KindRecord:
+				n = int64(e.Header.Len())
+			case flow.KindDesync:
+				n = e.Length
+			case flow.KindGap:
+				n = max(0, e.Length)
+			case flow.KindTruncated:
+				n = e.Got
+			case flow.KindClosed:
+				closed[e.Conn]++
+				return
+			default:
+				return
+			}
+			d := direction{e.Conn, int(e.Dir)}
+			if e.Offset != next[d] {
+				t.Errorf("%v at %d, want %d", e.Kind, e.Offset, next[d])
+			}
+			next[d] += n
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		for d := range next {
+			if closed[d.conn] != 1 {
+				t.Errorf("closed %d times", closed[d.conn])
+			}
+		}
+	})
+}

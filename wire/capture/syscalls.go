@@ -1,0 +1,447 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+)
+
+// syscalls are the system calls that tell something about connections. Others
+// are skipped.
+var syscalls = map[string]func(*straceSource, *call) error{
+	"read":     reads(plain),
+	"recv":     reads(plain),
+	"recvfrom": reads(plain),
+	"readv":    reads(vector),
+	"recvmsg":  reads(message),
+	"write":    writes(plain),
+	"send":     writes(plain),
+	"sendto":   writes(plain),
+	"writev":   writes(vector),
+	"sendmsg":  writes(message),
+	"sendfile": writes(unseen),
+
+	"accept":     accepted,
+	"accept4":    accepted,
+	"connect":    connected,
+	"socket":     opened(false),
+	"close":      closed,
+	"shutdown":   shutdown,
+	"dup":        duplicated,
+	"dup2":       duplicated,
+	"dup3":       duplicated,
+	"fcntl":      duplicated,
+	"fcntl64":    duplicated,
+	"clone":      cloned,
+	"clone3":     cloned,
+	"fork":       cloned,
+	"vfork":      cloned,
+	"open":       opened(true),
+	"openat":     opened(true),
+	"openat2":    opened(true),
+	"creat":      opened(true),
+	"eventfd2":   opened(true),
+	"pipe":       openedPair,
+	"pipe2":      openedPair,
+	"socketpair": openedPair,
+
+	"epoll_create1":  opened(true),
+	"timerfd_create": opened(true),
+	"signalfd4":      opened(true),
+	"memfd_create":   opened(true),
+	"inotify_init1":  opened(true),
+}
+
+// An fdTable is what the descriptors of a process are. Threads share one.
+type fdTable struct {
+	fds     map[int]*traced
+	threads int
+}
+
+// A traced is what a descriptor stands for. Copies of the descriptor share it.
+type traced struct {
+	info   *flow.ConnInfo
+	file   bool    // no connection
+	inside bool    // was open before the trace began
+	ours   Side    // of the process that is traced
+	seen   [2]bool // sides that something was seen of
+	begun  bool    // a chunk was passed on
+	refs   int
+	socket string
+}
+
+func (s *straceSource) table(pid string) *fdTable {
+	t := s.tables[pid]
+	if t == nil {
+		if len(s.tables) >= maxProcesses {
+			for old := range s.tables { // any: their traces are that old
+				s.exit(old)
+				break
+			}
+		}
+		t = &fdTable{fds: map[int]*traced{}, threads: 1}
+		s.tables[pid] = t
+	}
+	return t
+}
+
+// get returns what a descriptor stands for. One that nothing is known of was
+// open before the trace began.
+func (s *straceSource) get(pid string, fd int, about string) *traced {
+	t := s.table(pid)
+	x := t.fds[fd]
+	if x != nil && (about == "" || x.socket == about || x.socket == "") {
+		if x.socket == "" && x.about(about) {
+			s.sockets[about] = x
+		}
+		return x
+	}
+	if x != nil {
+		s.drop(t, fd)
+	}
+	if x = s.sockets[about]; x == nil || about == "" {
+		x = &traced{inside: true, ours: B, info: s.info(pid, fd)}
+		if x.about(about) {
+			s.sockets[about] = x
+		}
+	}
+	s.set(t, fd, x)
+	return x
+}
+
+// about takes what -yy says of a descriptor, and reports whether it is that of
+// a socket that can be told from others by it.
+func (x *traced) about(about string) bool {
+	if about == "" {
+		return false
+	}
+	kind, rest, _ := strings.Cut(about, ":[")
+	x.file = !strings.HasPrefix(kind, "TCP") && !strings.HasPrefix(kind, "UNIX") && kind != "socket"
+	if x.file {
+		return false
+	}
+	if strings.HasPrefix(kind, "UNIX") {
+		x.info.Network = "unix"
+	}
+	x.socket = about
+	if local, remote, ok := strings.Cut(strings.TrimSuffix(rest, "]"), "->"); ok && strings.HasPrefix(kind, "TCP") && x.info.Client == "" && x.info.Server == "" {
+		x.info.Network, x.info.Client, x.info.Server = "tcp", remote, local
+		if x.ours == A {
+			x.info.Client, x.info.Server = local, remote
+		}
+	}
+	return true
+}
+
+func (s *straceSource) info(pid string, fd int) *flow.ConnInfo {
+	return &flow.ConnInfo{Pid: s.pidNumber(pid), Fd: fd, Opened: s.at}
+}
+
+// set makes fd stand for x, and no more for what it stood for.
+func (s *straceSource) set(t *fdTable, fd int, x *traced) {
+	x.refs++
+	s.drop(t, fd)
+	t.fds[fd] = x
+}
+
+func (s *straceSource) drop(t *fdTable, fd int) {
+	x := t.fds[fd]
+	if x == nil {
+		return
+	}
+	delete(t.fds, fd)
+	if x.refs--; x.refs > 0 {
+		return
+	}
+	delete(s.sockets, x.socket)
+	if x.begun {
+		s.chunk(x, x.ours, Chunk{Kind: ChunkFin})
+		s.chunk(x, x.ours, Chunk{Kind: ChunkEnd})
+	}
+}
+
+func (s *straceSource) exit(pid string) {
+	t := s.tables[pid]
+	if t == nil {
+		return
+	}
+	delete(s.tables, pid)
+	if t.threads--; t.threads > 0 {
+		return
+	}
+	for _, fd := range slices.Sorted(maps.Keys(t.fds)) {
+		s.drop(t, fd)
+	}
+}
+
+// chunk passes on a chunk of x. A descriptor that was open before the trace
+// began may be in the middle of a record.
+func (s *straceSource) chunk(x *traced, side Side, ch Chunk) {
+	ch.Conn, ch.Side, ch.At, ch.Frame = x.info, side, s.at, s.lines.n
+	if ch.Kind == ChunkData && x.inside && !x.seen[side] {
+		gap := ch
+		gap.Kind, gap.Data, gap.Lost = ChunkGap, nil, -1
+		s.out = append(s.out, gap)
+	}
+	x.seen[side] = x.seen[side] || ch.Kind == ChunkData
+	x.begun = true
+	s.out = append(s.out, ch)
+}
+
+// A payload finds the data in the arguments behind the descriptor. It appends
+// the pieces that were printed, each with the bytes that were not behind it.
+type payload func(args []byte, n int64) ([]piece, bool)
+
+type piece struct {
+	data []byte
+	lost int64
+}
+
+func plain(args []byte, n int64) ([]piece, bool) {
+	arg, _ := nextArg(args)
+	data, _, ok := str(nil, arg)
+	if !ok {
+		return nil, false
+	}
+	data = data[:min(int64(len(data)), n)]
+	return []piece{{data, n - int64(len(data))}}, true
+}
+
+// vector reads [{iov_base="…", iov_len=8}, …].
+func vector(args []byte, n int64) (pieces []piece, ok bool) {
+	list, _ := nextArg(args)
+	list, ok = bytes.CutPrefix(list, []byte("["))
+	for ok && n > 0 {
+		var elem []byte
+		elem, list = nextArg(bytes.TrimSuffix(list, []byte("]")))
+		if len(elem) == 0 {
+			break
+		}
+		elem = bytes.TrimSuffix(bytes.TrimPrefix(elem, []byte("{")), []byte("}"))
+		base, rest := nextArg(bytes.TrimPrefix(elem, []byte("iov_base=")))
+		var size int64
+		if _, err := fmt.Sscanf(string(rest), "iov_len=%d", &size); err != nil {
+			return nil, false
+		}
+		size = min(size, n)
+		one, good := plain(base, size)
+		if !good {
+			one = []piece{{nil, size}}
+		}
+		pieces = append(pieces, one...)
+		n -= size
+	}
+	if n > 0 { // the list was cut
+		pieces = append(pieces, piece{nil, n})
+	}
+	return pieces, ok
+}
+
+// message reads {msg_name=…, msg_iov=[…], …}.
+func message(args []byte, n int64) ([]piece, bool) {
+	_, rest, found := bytes.Cut(args, []byte("msg_iov="))
+	if !found {
+		return nil, false
+	}
+	return vector(rest, n)
+}
+
+// unseen: a file was sent, and strace does not show its bytes.
+func unseen(args []byte, n int64) ([]piece, bool) { return []piece{{nil, n}}, true }
+
+func reads(p payload) func(*straceSource, *call) error {
+	return func(s *straceSource, c *call) error { return s.transfer(c, p, true) }
+}
+
+func writes(p payload) func(*straceSource, *call) error {
+	return func(s *straceSource, c *call) error { return s.transfer(c, p, false) }
+}
+
+// transfer passes on the data that a call moved.
+func (s *straceSource) transfer(c *call, find payload, in bool) error {
+	arg, rest := nextArg(c.args)
+	fd, about, ok := descriptor(arg)
+	if !ok || c.failed {
+		return nil
+	}
+	x := s.get(c.pid, fd, about)
+	if x.file {
+		return nil
+	}
+	side := x.ours
+	if in {
+		side = side.Other()
+		if bytes.Contains(rest, []byte("MSG_PEEK")) {
+			return nil // it will be read once more
+		}
+	}
+	if c.ret == 0 {
+		if in && x.begun {
+			s.chunk(x, side, Chunk{Kind: ChunkFin})
+		}
+		return nil
+	}
+	pieces, ok := find(rest, c.ret)
+	if !ok {
+		s.chunk(x, side, Chunk{Kind: ChunkGap, Lost: c.ret})
+		return errors.New("a call without the data it moved")
+	}
+	lost := int64(0)
+	for _, p := range pieces {
+		if len(p.data) > 0 {
+			s.chunk(x, side, Chunk{Data: p.data})
+		}
+		if p.lost > 0 {
+			s.chunk(x, side, Chunk{Kind: ChunkGap, Lost: p.lost})
+			lost += p.lost
+		}
+	}
+	if lost > 0 {
+		return fmt.Errorf("%d of %d bytes are not in the trace: strace -s 65535 prints longer strings", lost, c.ret)
+	}
+	return nil
+}
+
+func accepted(s *straceSource, c *call) error {
+	if c.failed {
+		return nil
+	}
+	fd := int(c.ret)
+	_, rest := nextArg(c.args)
+	addr, _ := nextArg(rest)
+	x := &traced{ours: B, info: s.info(c.pid, fd)}
+	x.info.Network, x.info.Client = address(addr)
+	x.about(string(bytes.TrimSuffix(c.retFd, []byte(">"))))
+	s.set(s.table(c.pid), fd, x)
+	if x.socket != "" {
+		s.sockets[x.socket] = x
+	}
+	return nil
+}
+
+func connected(s *straceSource, c *call) error {
+	arg, rest := nextArg(c.args)
+	fd, _, ok := descriptor(arg)
+	if !ok || c.failed && !bytes.Contains(c.rest, []byte("EINPROGRESS")) {
+		return nil
+	}
+	addr, _ := nextArg(rest)
+	x := &traced{ours: A, info: s.info(c.pid, fd)}
+	x.info.Network, x.info.Server = address(addr)
+	s.set(s.table(c.pid), fd, x)
+	return nil
+}
+
+// opened: the descriptor that is returned is something new.
+func opened(file bool) func(*straceSource, *call) error {
+	return func(s *straceSource, c *call) error {
+		if !c.failed {
+			s.set(s.table(c.pid), int(c.ret), &traced{file: file, ours: A, info: s.info(c.pid, int(c.ret))})
+		}
+		return nil
+	}
+}
+
+// openedPair: so are both in brackets.
+func openedPair(s *straceSource, c *call) error {
+	_, list, _ := bytes.Cut(c.args, []byte("["))
+	list, _, _ = bytes.Cut(list, []byte("]"))
+	for len(list) > 0 && !c.failed {
+		var arg []byte
+		arg, list = nextArg(list)
+		if fd, _, ok := descriptor(arg); ok {
+			s.set(s.table(c.pid), fd, &traced{file: !strings.HasPrefix(c.name, "socket"), info: s.info(c.pid, fd)})
+		}
+	}
+	return nil
+}
+
+func closed(s *straceSource, c *call) error {
+	if fd, _, ok := descriptor(c.args); ok && !c.failed {
+		s.drop(s.table(c.pid), fd)
+	}
+	return nil
+}
+
+func shutdown(s *straceSource, c *call) error {
+	arg, how := nextArg(c.args)
+	fd, _, ok := descriptor(arg)
+	x := s.table(c.pid).fds[fd]
+	if ok && !c.failed && x != nil && x.begun && string(how) != "SHUT_RD" {
+		s.chunk(x, x.ours, Chunk{Kind: ChunkFin})
+	}
+	return nil
+}
+
+func duplicated(s *straceSource, c *call) error {
+	arg, rest := nextArg(c.args)
+	fd, about, ok := descriptor(arg)
+	if !ok || c.failed || strings.HasPrefix(c.name, "fcntl") && !bytes.HasPrefix(rest, []byte("F_DUPFD")) || int(c.ret) == fd {
+		return nil
+	}
+	s.set(s.table(c.pid), int(c.ret), s.get(c.pid, fd, about))
+	return nil
+}
+
+// cloned: a thread shares the descriptors, a process has a copy of them.
+func cloned(s *straceSource, c *call) error {
+	if c.failed || c.ret == 0 {
+		return nil
+	}
+	child := fmt.Sprint(c.ret)
+	t := s.table(c.pid)
+	if bytes.Contains(c.args, []byte("CLONE_FILES")) {
+		s.exit(child)
+		s.tables[child] = t
+		t.threads++
+		return nil
+	}
+	copied := s.table(child)
+	for fd, x := range t.fds {
+		if copied.fds[fd] == nil {
+			s.set(copied, fd, x)
+		}
+	}
+	return nil
+}
+
+// address reads a socket address, such as {sa_family=AF_INET,
+// sin_port=htons(9000), sin_addr=inet_addr("127.0.0.1")}.
+func address(arg []byte) (network, addr string) {
+	switch family := string(field(arg, "sa_family")); family {
+	case "AF_UNIX", "AF_LOCAL":
+		path := field(arg, "sun_path")
+		abstract := bytes.HasPrefix(path, []byte("@"))
+		name, _, _ := str(nil, bytes.TrimPrefix(path, []byte("@")))
+		if abstract {
+			return "unix", "@" + string(name)
+		}
+		return "unix", string(name)
+	case "AF_INET", "AF_INET6":
+		host := quoted(arg)
+		_, port, _ := bytes.Cut(arg, []byte("htons("))
+		port, _, _ = bytes.Cut(port, []byte(")"))
+		return "tcp", net.JoinHostPort(host, string(port))
+	}
+	return "", ""
+}
+
+// quoted returns the first string in arg.
+func quoted(arg []byte) string {
+	i := bytes.IndexByte(arg, '"')
+	if i < 0 {
+		return ""
+	}
+	j := bytes.IndexByte(arg[i+1:], '"')
+	if j < 0 {
+		return ""
+	}
+	b, _, _ := str(nil, arg[i:i+j+2])
+	return string(b)
+}
