@@ -95,6 +95,19 @@ func TestCGI(t *testing.T) {
 			p.alive()
 		})
 	}
+	t.Run("the root is a link", func(t *testing.T) {
+		link := filepath.Join(root(t), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]uint32{"ok": 7, "missing": 404, "../x": 403} {
+			p := connect(t, &Server{Handler: (&CGI{Root: link}).Handle})
+			p.request(1, 0, "", "SCRIPT_FILENAME="+link+"/"+name)
+			if a := p.answer(1); a.end.AppStatus != want {
+				t.Errorf("%s: %+v", name, a)
+			}
+		}
+	})
 	t.Run("named in other ways", func(t *testing.T) {
 		for _, params := range [][]string{
 			{"DOCUMENT_ROOT=" + dir, "SCRIPT_NAME=/sub/ok"},
@@ -152,6 +165,7 @@ func TestCGIEnvironment(t *testing.T) {
 // TestCGIKilled: the process, and what it has started, is gone when the request
 // is over, whatever the reason.
 func TestCGIKilled(t *testing.T) {
+	t.Parallel()
 	dir := root(t)
 	// The grandchild ignores SIGTERM, and holds the standard output.
 	path := script(t, dir, "hang", `printf 'A: b\n\nstart '

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -9,10 +10,15 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fcgiscope/fcgiscope/wire"
 )
 
 // echo prints what it was sent.
 func echo(_ context.Context, x *Exchange) {
+	if x.Role == wire.Filter && waitForStdin(x) != nil {
+		return
+	}
 	if queryValue(x, "format") == "json" || strings.Contains(x.Param("HTTP_ACCEPT"), "application/json") {
 		echoJSON(x)
 		return
@@ -27,6 +33,23 @@ func echo(_ context.Context, x *Exchange) {
 			return
 		}
 	}
+}
+
+// waitForStdin reads STDIN to its end and lets it be read again, as far as that
+// is a reasonable size: a FILTER answers after the end of STDIN.
+// See FastCGI 1.0, section 6.4.
+func waitForStdin(x *Exchange) error {
+	const most = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(x.Stdin, most))
+	if err != nil {
+		return err
+	}
+	more, err := io.Copy(io.Discard, x.Stdin)
+	if more > 0 {
+		body = fmt.Appendf(body, "\n(and %d bytes more)\n", more)
+	}
+	x.Stdin = bytes.NewReader(body)
+	return err
 }
 
 // uri returns REQUEST_URI, or what can be put together where there is none.

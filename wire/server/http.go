@@ -167,7 +167,8 @@ func (w *httpResponse) sendHeader(body []byte) {
 		return
 	}
 	w.sent = true
-	if len(body) > 0 && w.header.Get("Content-Type") == "" && w.header.Get("Content-Encoding") == "" {
+	// As net/http: an empty list suppresses the guess.
+	if _, ok := w.header["Content-Type"]; !ok && len(body) > 0 && w.header.Get("Content-Encoding") == "" {
 		w.header.Set("Content-Type", http.DetectContentType(body))
 	}
 	fmt.Fprintf(w.x.Stdout, "Status: %d %s\r\n", w.status, http.StatusText(w.status))

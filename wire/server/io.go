@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -99,7 +100,9 @@ func (c *conn) readFailed(err error) error {
 	}
 	c.mu.Lock()
 	c.readOver = true
-	c.how = flow.CloseByServer
+	if c.how = flow.CloseByServer; errors.Is(err, syscall.ECONNRESET) {
+		c.how = flow.ResetByServer
+	}
 	c.closeAfter = true
 	busy, due := c.busy > 0, c.dueLocked()
 	c.mu.Unlock()

@@ -3,18 +3,11 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,159 +15,12 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire"
 )
 
-// The limits are tested on a server in a process of its own, whose memory is
-// read from the system while a hostile peer does its worst.
-
-// limitsServer is the environment variable that makes the test program that
-// server; it holds its configuration.
-const limitsServer = "FCGISCOPE_TEST_SERVER"
-
-type limitsConfig struct {
-	Path, Handler string
-	Limits        Limits
-}
-
-var limitsHandlers = map[string]Handler{
-	"hello": hello,
-	"echo":  echo,
-	"wait":  func(ctx context.Context, _ *Exchange) { <-ctx.Done() },
-	"stuck": func(context.Context, *Exchange) { select {} },
-	"endless": func(_ context.Context, x *Exchange) {
-		io.WriteString(x.Stdout, textHeader)
-		for b := make([]byte, 100000); ; {
-			if _, err := x.Stdout.Write(b); err != nil {
-				return
-			}
-		}
-	},
-}
-
-func TestMain(m *testing.M) {
-	if config := os.Getenv(limitsServer); config != "" {
-		fmt.Fprintln(os.Stderr, serveLimits(config))
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-func serveLimits(config string) error {
-	var c limitsConfig
-	if err := json.Unmarshal([]byte(config), &c); err != nil {
-		return err
-	}
-	ln, err := net.Listen("unix", c.Path)
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	s := &Server{Handler: limitsHandlers[c.Handler], Limits: c.Limits}
-	return s.Serve(context.Background(), ln)
-}
-
-// A victim is such a server.
-type victim struct {
-	t      testing.TB
-	addr   string
-	pid    int
-	before int // bytes, after a request
-}
-
-func newVictim(t testing.TB, handler string, limits Limits) *victim {
-	t.Helper()
-	v := &victim{t: t, addr: filepath.Join(t.TempDir(), "s")}
-	config, err := json.Marshal(limitsConfig{v.addr, handler, limits})
-	if err != nil {
-		t.Fatal(err)
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = []string{limitsServer + "=" + string(config)}
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("the server said %q, %v", line, err)
-	}
-	v.pid = cmd.Process.Pid
-	p := v.dial()
-	p.alive()
-	p.Close()
-	v.before = v.memory("VmRSS")
-	return v
-}
-
-func (v *victim) dial() *peer {
-	v.t.Helper()
-	nc, err := net.Dial("unix", v.addr)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	v.t.Cleanup(func() { nc.Close() })
-	return &peer{v.t, nc, wire.NewReader(nc), wire.NewWriter(nc)}
-}
-
-// memory returns a size from /proc/PID/status, in bytes.
-func (v *victim) memory(name string) int {
-	v.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.pid))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	for _, line := range strings.Split(string(status), "\n") {
-		if rest, ok := strings.CutPrefix(line, name+":"); ok {
-			kb, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
-			if err != nil {
-				v.t.Fatal(err)
-			}
-			return kb << 10
-		}
-	}
-	v.t.Fatalf("no %s in %s", name, status)
-	return 0
-}
-
-// grownAtMost checks the most memory that the process ever had.
-func (v *victim) grownAtMost(bytes int) {
-	v.t.Helper()
-	grown := v.memory("VmHWM") - v.before
-	v.t.Logf("grown by %d KiB", grown>>10)
-	if grown > bytes*raceFactor {
-		v.t.Errorf("grown by %d bytes, more than %d", grown, bytes*raceFactor)
-	}
-}
-
-// until sends what make returns again and again, without reading, until the
-// server takes no more for a while, or closes. It returns how many bytes went.
-func (p *peer) until(wait time.Duration, limit int, b []byte) (sent int, err error) {
-	p.t.Helper()
-	for sent < limit {
-		p.SetWriteDeadline(time.Now().Add(wait))
-		n, err := p.Conn.Write(b)
-		sent += n
-		if err != nil {
-			return sent, err
-		}
-	}
-	return sent, nil
-}
-
 func repeat(n int, r wire.Record) []byte { return bytes.Repeat(r.Append(nil), n) }
 
 const mib = 1 << 20
 
 func TestLimitConns(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "hello", Limits{Conns: 40})
 	var open []*peer
 	for range 100 { // the rest wait in the backlog
@@ -204,6 +50,7 @@ func TestLimitConns(t *testing.T) {
 }
 
 func TestLimitRequestsPerConn(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "wait", Limits{RequestsPerConn: 10})
 	p := v.dial()
 	sent := make(chan error, 1)
@@ -227,6 +74,7 @@ func TestLimitRequestsPerConn(t *testing.T) {
 
 // TestLimitRequests: a handler that does not end after an abort still counts.
 func TestLimitRequests(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "stuck", Limits{Requests: 100, RequestsPerConn: -1})
 	p := v.dial()
 	complete, refused := 0, 0
@@ -251,6 +99,7 @@ func TestLimitRequests(t *testing.T) {
 }
 
 func TestLimitParams(t *testing.T) {
+	t.Parallel()
 	for name, content := range map[string][]byte{
 		"bytes":   make([]byte, 65528),
 		"one":     append([]byte{0, 0xff, 0xff, 0xff, 0xff}, make([]byte, 65523)...),
@@ -271,6 +120,7 @@ func TestLimitParams(t *testing.T) {
 }
 
 func TestLimitPairs(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "hello", Limits{})
 	p := v.dial()
 	for _, tt := range []struct {
@@ -295,6 +145,7 @@ func TestLimitPairs(t *testing.T) {
 
 // TestLimitStdinAlone: the server does not read more than the handler does.
 func TestLimitStdinAlone(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "wait", Limits{})
 	p := v.dial()
 	p.begin(1, wire.Responder, wire.KeepConn)
@@ -309,6 +160,7 @@ func TestLimitStdinAlone(t *testing.T) {
 // TestLimitStdinShared: with others waiting behind it, a request whose handler
 // does not read fails.
 func TestLimitStdinShared(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "wait", Limits{})
 	p := v.dial()
 	p.begin(2, wire.Responder, wire.KeepConn)
@@ -322,6 +174,7 @@ func TestLimitStdinShared(t *testing.T) {
 }
 
 func TestLimitBuffered(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "wait", Limits{Buffered: 8 * mib})
 	var refused int
 	for range 10 {
@@ -352,6 +205,7 @@ func TestLimitBuffered(t *testing.T) {
 
 // TestLimitWriteTime: peers that do not read what they asked for.
 func TestLimitWriteTime(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "endless", Limits{WriteTime: 300 * time.Millisecond})
 	for range 50 {
 		v.dial().request(1, wire.KeepConn, "")
@@ -370,6 +224,7 @@ func TestLimitWriteTime(t *testing.T) {
 
 // TestLimitManagement: the same with the answers of the server itself.
 func TestLimitManagement(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "hello", Limits{})
 	p := v.dial()
 	sent, err := p.until(200*time.Millisecond, 100*mib, repeat(1000, wire.NewRecord(77, 0, nil)))
@@ -380,6 +235,7 @@ func TestLimitManagement(t *testing.T) {
 }
 
 func TestLimitIdleTime(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, "hello", Limits{IdleTime: 200 * time.Millisecond})
 	for range 200 {
 		p := v.dial()

@@ -50,11 +50,14 @@ func (c *conn) refuse(err error) error {
 // manage answers a management record. See FastCGI 1.0, section 4.
 func (c *conn) manage(rec wire.Record) {
 	var answer wire.Record
-	switch rec.Type {
-	case wire.TypeGetValues:
+	switch {
+	case rec.Type == wire.TypeGetValues:
 		answer = wire.NewRecord(wire.TypeGetValuesResult, 0, c.srv.told(rec.Content))
-	case wire.TypeGetValuesResult, wire.TypeUnknownType:
-		return // answers: of another app, perhaps, so do not answer them
+	case rec.Type.Known():
+		// A type that is known, but does not belong here: application records
+		// have another id, and answers are not answered.
+		c.report(0, fmt.Errorf("%v with request id 0: ignored", rec.Type))
+		return
 	default:
 		answer = wire.UnknownTypeRecord(rec.Type)
 	}
@@ -123,6 +126,7 @@ func (c *conn) begin(rec wire.Record) error {
 		refusal = wire.Overloaded
 	}
 	c.active = append(c.active, x)
+	c.lingers = c.lingers && c.busy > 0
 	c.busy++
 	c.open++
 	c.mu.Unlock()
