@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
 	"github.com/fcgiscope/fcgiscope/wire/client"
 )
 
@@ -30,7 +31,8 @@ func (x *exchange) hint() string {
 			return strings.ReplaceAll(row.hint, "SCRIPT", string(script))
 		}
 	}
-	if x.answer.header.Status() == 200 && x.answer.size == 0 && !x.answer.o.head && x.request.Role == wire.Responder {
+	h := x.answer.header
+	if h.Problem() == cgi.OK && h.Status() == 200 && x.answer.size == 0 && !x.answer.o.head && x.request.Role == wire.Responder {
 		return x.emptyHint(string(script))
 	}
 	return ""
@@ -49,7 +51,7 @@ func (x *exchange) emptyHint(script string) string {
 // failed turns an error of the exchange into the kind that gives the exit
 // code, and says what had come before it.
 func (x *exchange) failed(ctx context.Context, err error) error {
-	kind := failure(ctx, err)
+	kind := failure(ctx, x.target, err)
 	var closed *client.ClosedError
 	switch {
 	case is[timeoutError](kind) && x.response != nil:
@@ -63,6 +65,7 @@ func (x *exchange) failed(ctx context.Context, err error) error {
 // late says how far the application had come.
 func (x *exchange) late(err error) error {
 	_, stderr := x.response.Stderr()
+	var idle *client.TimeoutError
 	switch {
 	case x.answer.size > 0:
 		err = timeoutError{fmt.Errorf("%w; %d bytes of the body had come", err, x.answer.size)}
@@ -70,6 +73,8 @@ func (x *exchange) late(err error) error {
 		err = timeoutError{fmt.Errorf("%w; the response header had come", err)}
 	case stderr > 0:
 		err = timeoutError{fmt.Errorf("%w; only STDERR had come", err)}
+	case errors.As(err, &idle) && idle.Received > 0:
+		return withHint(err, "-v shows what it sent")
 	default:
 		return withHint(err, "it takes connections but does not answer: all workers may be busy (pm.max_children), or the script is slow")
 	}

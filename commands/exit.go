@@ -139,14 +139,15 @@ func complain(env *Env, message string) {
 	fmt.Fprintf(env.Stderr, "fcgiscope: %s\n", pretty.Clean(message))
 }
 
-// plain returns an error's message without the name of the package of ours that
-// it begins with: users know commands.
+// packages are ours whose errors begin with their name. Users know commands,
+// and not these.
+var packages = []string{"capture", "cgi", "client", "pretty", "server", "transport", "wire"}
+
+// plain returns an error's message without the names of packages in it.
 func plain(err error) string {
 	text := err.Error()
-	for _, name := range []string{"capture", "cgi", "client", "pretty", "server", "transport", "wire"} {
-		if rest, ok := strings.CutPrefix(text, name+": "); ok {
-			return rest
-		}
+	for _, name := range packages {
+		text = strings.ReplaceAll(strings.TrimPrefix(text, name+": "), ": "+name+": ", ": ")
 	}
 	return text
 }

@@ -9,9 +9,26 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/client"
 )
 
-// failure turns an error of an exchange into the kind that gives the exit
-// code, with what is likely to help. The original stays in the chain.
-func failure(ctx context.Context, err error) error {
+// A placed error says at which application it happened.
+type placed struct {
+	at  target
+	err error
+}
+
+func (e placed) Error() string { return e.at.String() + ": " + plain(e.err) }
+func (e placed) Unwrap() error { return e.err }
+
+// failure turns an error of an exchange with the application at t into the kind
+// that gives the exit code, with what is likely to help. The original stays in
+// the chain.
+func failure(ctx context.Context, t target, err error) error {
+	if ctx.Err() != nil {
+		return placed{t, context.Cause(ctx)}
+	}
+	return kindOf(placed{t, err})
+}
+
+func kindOf(err error) error {
 	var (
 		late    *client.TimeoutError
 		foreign *client.ProtocolError
@@ -20,8 +37,6 @@ func failure(ctx context.Context, err error) error {
 		unknown *client.UnknownTypeError
 	)
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
 	case errors.As(err, &late):
 		return timeoutError{fmt.Errorf("%w (--timeout)", err)}
 	case errors.As(err, &foreign):

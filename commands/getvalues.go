@@ -96,17 +96,17 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 		return outputError{traceErr}
 	}
 	if err != nil && len(pairs) == 0 {
-		return valuesFailure(ctx, err)
+		return valuesFailure(ctx, t, err)
 	}
 	if err != nil { // it is damaged behind these
-		err = peerError{err}
+		err = peerError{placed{t, err}}
 	}
 	return errors.Join(printValues(env, o.format.word, valueRows(names, pairs)), err)
 }
 
 // valuesFailure says what it means that there is no answer.
-func valuesFailure(ctx context.Context, err error) error {
-	err = failure(ctx, err)
+func valuesFailure(ctx context.Context, t target, err error) error {
+	err = failure(ctx, t, err)
 	var closed *client.ClosedError
 	switch {
 	case is[timeoutError](err):

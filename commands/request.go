@@ -237,16 +237,19 @@ func closedBy(err error) flow.CloseKind {
 func (x *exchange) judge(end wire.EndRequest) error {
 	switch {
 	case end.Status != wire.RequestComplete:
-		return withHint(answerError{fmt.Errorf("the application refused the request: protocolStatus %v", end.Status)}, refusals[end.Status])
+		return withHint(answerError{fmt.Errorf("%v: the application refused the request: protocolStatus %v", x.target, end.Status)}, refusals[end.Status])
 	case end.AppStatus != 0:
-		return answerError{fmt.Errorf("appStatus %d: the application reports a failure", end.AppStatus)}
+		return answerError{fmt.Errorf("%v: the application reports a failure: appStatus %d", x.target, end.AppStatus)}
 	}
 	x.tellViolations()
 	hint, err := x.hint(), x.answer.judge()
-	if err == nil && hint != "" {
+	if err != nil {
+		return withHint(placed{x.target, err}, hint)
+	}
+	if hint != "" {
 		complain(x.env, "hint: "+hint)
 	}
-	return withHint(err, hint)
+	return nil
 }
 
 // refusals is what the protocol statuses mean.

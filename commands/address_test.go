@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/server"
+)
+
+func TestParseTarget(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ in, want string }{
+		{"127.0.0.1:9000", "tcp:127.0.0.1:9000"},
+		{"9000", "tcp:127.0.0.1:9000"},
+		{":9000", "tcp:127.0.0.1:9000"},
+		{"[::1]:9000", "tcp:[::1]:9000"},
+		{"tcp:php:9000", "tcp:php:9000"},
+		{"/run/a.sock", "unix:/run/a.sock"},
+		{"./a.sock", "unix:./a.sock"},
+		{"unix:a.sock", "unix:a.sock"},
+		{"@name", "unix:@name"},
+		{"fd:3", "fd:3"},
+		{"app:echo", "app:echo"},
+		{"app:9000", "tcp:app:9000"}, // NAME:digits is always host and port
+		{"auto:9000", "tcp:auto:9000"},
+		{"app:ehco", "?did you mean app:echo"},
+		{"app:", "?no such application"},
+		{"exec:/bin/true", "?cannot start applications yet"},
+		{"exec:", "?cannot start applications yet"},
+		{"auto", "?cannot look for php-fpm yet"},
+		{"http://localhost/", "?not to the web server"},
+		{"localhost", "?has no port"},
+		{"", "?is empty"},
+	}
+	for _, tt := range tests {
+		target, err := parseTarget(tt.in)
+		if want, fails := strings.CutPrefix(tt.want, "?"); fails {
+			if err == nil || exitCode(err) != 2 || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: error %v, want wrong usage and %q", tt.in, err, want)
+			}
+			continue
+		}
+		if err != nil || target.String() != tt.want {
+			t.Errorf("%q is %v, error %v, want %s", tt.in, target, err, tt.want)
+		}
+	}
+}
+
+// TestDialApp: nothing of an application in this process is left when its
+// connection is closed.
+func TestDialApp(t *testing.T) {
+	t.Parallel()
+	began := make(chan struct{})
+	var ended atomic.Bool
+	app := server.App{Name: "waits", Handler: func(ctx context.Context, _ *server.Exchange) {
+		close(began)
+		<-ctx.Done()
+		ended.Store(true)
+	}}
+	c := dialApp(t.Context(), &app)
+	w := wire.NewWriter(c)
+	for _, r := range []wire.Record{
+		wire.BeginRecord(1, wire.Responder, 0),
+		wire.NewRecord(wire.TypeParams, 1, nil),
+		wire.NewRecord(wire.TypeStdin, 1, nil),
+	} {
+		if err := w.WriteRecord(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !ended.Load() {
+		t.Error("the handler still runs after Close")
+	}
+}
