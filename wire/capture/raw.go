@@ -28,55 +28,8 @@ func matchRaw(head []byte) int {
 
 func openRaw(r *bufio.Reader, o Options) (Source, error) { return newStream(r), nil }
 
-// OpenPair reads two byte streams, the two directions of one conversation;
-// either may be nil. As they have no times, all of toApp comes first.
-func OpenPair(toApp, toServer io.Reader) Source {
-	s := &pairSource{info: bareConn()}
-	s.in[A], s.in[B] = toApp, toServer
-	return s
-}
-
 // bareConn is the connection of bytes of which nothing else is known.
 func bareConn() *flow.ConnInfo { return &flow.ConnInfo{Fd: -1} }
-
-// A pairSource yields one stream after the other.
-type pairSource struct {
-	in   [2]io.Reader
-	info *flow.ConnInfo
-	side Side
-	buf  [readLen]byte
-}
-
-// Next implements Source.
-func (s *pairSource) Next() (Chunk, error) {
-	for s.side <= B {
-		side := s.side
-		r := s.in[side]
-		if r == nil {
-			s.side++
-			continue
-		}
-		n, err := r.Read(s.buf[:])
-		if err != nil {
-			s.in[side] = nil
-		}
-		if n > 0 {
-			return Chunk{Conn: s.info, Side: side, Data: s.buf[:n], Given: true}, nil
-		}
-		if err != nil && err != io.EOF {
-			return Chunk{}, &InputError{Where: side.String(), Err: err}
-		}
-	}
-	if s.info == nil {
-		return Chunk{}, io.EOF
-	}
-	end := Chunk{Conn: s.info, Kind: ChunkEnd}
-	s.info = nil
-	return end, nil
-}
-
-// Close implements Source.
-func (s *pairSource) Close() error { return nil }
 
 // A streamSource yields a byte stream that does not tell who sent what. It
 // goes by the records: each type has its direction, so a recording of both

@@ -3,12 +3,10 @@ package capture
 import (
 	"bytes"
 	"context"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/fcgiscope/fcgiscope/fixtures"
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -144,28 +142,6 @@ func TestRefused(t *testing.T) {
 			if err == nil || f.Name != "follow" || !strings.Contains(err.Error(), "follow,tcp,raw") {
 				t.Errorf("%s: opened as %q: %v", file, f.Name, err)
 			}
-		}
-	}
-}
-
-// TestPair: two files are the two directions.
-func TestPair(t *testing.T) {
-	toApp, toServer := readFixture(t, "capture/text/stderr.c2s.bin"), readFixture(t, "capture/text/stderr.s2c.bin")
-	for _, test := range []struct{ app, server []byte }{{toApp, toServer}, {toApp, nil}, {nil, toServer}} {
-		in := [2]io.Reader{}
-		for i, b := range [][]byte{test.app, test.server} {
-			if b != nil {
-				in[i] = iotest.OneByteReader(bytes.NewReader(b))
-			}
-		}
-		var got [2][]byte
-		_, err := Decode(context.Background(), OpenPair(in[0], in[1]), DecodeOptions{Whole: true}, func(e *flow.Event) {
-			if e.Kind == flow.KindRecord {
-				got[e.Dir] = wire.Record{Header: e.Header, Content: e.Data, Padding: e.Padding}.Append(got[e.Dir])
-			}
-		})
-		if err != nil || !bytes.Equal(got[0], test.app) || !bytes.Equal(got[1], test.server) {
-			t.Errorf("got %d and %d bytes, want %d and %d (%v)", len(got[0]), len(got[1]), len(test.app), len(test.server), err)
 		}
 	}
 }
