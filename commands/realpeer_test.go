@@ -126,6 +126,47 @@ func TestRequestPHPStreams(t *testing.T) {
 	}
 }
 
+// TestRequestOthers: the roles, exit statuses and habits of applications that
+// are not PHP.
+func TestRequestOthers(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(data, []byte("to be filtered"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		peer, args string
+		code       int
+		stdout     string // in it
+		stderr     string // in it; "" is none at all
+	}{
+		{"libfcgi-authorizer", "ADDR /?token=open --role authorizer -i", 0, "Variable-AUTH_USER: alice", ""},
+		{"libfcgi-authorizer", "ADDR / --role authorizer --fail-with-body", 4, "refused", "stderr: refused: nobody"},
+		{"libfcgi-filter", "ADDR / --role filter --data-file DATA -d in", 0, "data: 14\nTO BE FILTERED", ""},
+		{"libfcgi-filter", "ADDR /?exit=7 --role filter --data-file DATA", 4, "", "appStatus 7"},
+		{"perl-fcgi", "ADDR / -d body", 0, "body: 4\nbody", ""},
+		{"perl-async", "ADDR / -d body", 0, "body", ""},
+		{"go-fcgi", "ADDR / -d body", 0, "body: 4\nbody", ""},
+		{"go-fcgi", "ADDR / --role filter --data-file DATA", 4, "", "protocolStatus UNKNOWN_ROLE"},
+		{"fcgiwrap", "ADDR /echo.cgi --root ROOT -d body", 0, "CONTENT_LENGTH=4", ""},
+		{"fcgiwrap", "ADDR /nothing.cgi --root ROOT --fail", 4, "", "HTTP status 403"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.peer, func(t *testing.T) {
+			t.Parallel()
+			peer := wiretest.RealPeer(t, tt.peer)
+			args := strings.NewReplacer("ADDR", peer["unix"], "ROOT", peer["root"], "DATA", data).Replace(tt.args)
+			got := runMain(t, "", append([]string{"request"}, strings.Fields(args)...)...)
+			if got.code != tt.code || !strings.Contains(got.stdout, tt.stdout) {
+				t.Errorf("%s: exit code %d, stdout %q, want %d, %q", args, got.code, got.stdout, tt.code, tt.stdout)
+			}
+			if !strings.Contains(got.stderr, tt.stderr) || tt.stderr == "" && got.stderr != "" {
+				t.Errorf("%s: stderr %q, want %q in it", args, got.stderr, tt.stderr)
+			}
+		})
+	}
+}
+
 // TestGetValuesRealPeers: who answers what.
 func TestGetValuesRealPeers(t *testing.T) {
 	t.Parallel()
