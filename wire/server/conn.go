@@ -50,6 +50,7 @@ type conn struct {
 	readOver   bool      // nothing can be read any more
 	draining   bool      // no new requests
 	closeAfter bool      // close after the last request
+	stays      bool      // it is not closed then: a fault
 	closing    bool      // no record is handled any more
 	lingers    bool      // but what comes is read for a while
 	dead       error     // why the connection was closed before its time
@@ -123,35 +124,23 @@ func (c *conn) recordBuffered() bool {
 // input, which saves the switch to another one; on its own otherwise. It
 // reports whether this goroutine has to read on.
 func (c *conn) start(x *Exchange) bool {
+	if limit := c.srv.limits.HandlerTime; limit > 0 {
+		x.ctx.deadline = time.Now().Add(limit)
+	}
 	c.mu.Lock()
 	if x.over {
 		c.mu.Unlock()
 		return true
 	}
-	alone := x.inputComplete() && len(c.r.Buffered()) == 0 && len(c.active) == 1 && c.running == 0
 	x.started = true
+	alone := x.inputComplete() && len(c.r.Buffered()) == 0 && len(c.active) == 1 && c.running == 0
 	c.running++
 	if !alone {
 		c.goroutines++
 	}
 	c.mu.Unlock()
-	if limit := c.srv.limits.HandlerTime; limit > 0 {
-		x.ctx.deadline = time.Now().Add(limit)
-	}
 	if alone {
-		c.inlineX = x
-		c.srv.inline.enter(c)
-		// A handler that ends its goroutine ends this one too.
-		returned := false
-		defer func() {
-			if !returned && c.srv.inline.leave(c) {
-				c.enter()
-				go c.loop()
-			}
-		}()
-		c.run(x)
-		returned = true
-		return c.srv.inline.leave(c)
+		return c.runInline(x)
 	}
 	c.watch(x)
 	go func() {
@@ -159,6 +148,26 @@ func (c *conn) start(x *Exchange) bool {
 		c.run(x)
 	}()
 	return true
+}
+
+// runInline runs the handler of x on the goroutine that reads. It reports
+// whether nobody else has taken that over.
+func (c *conn) runInline(x *Exchange) (reads bool) {
+	c.inlineX = x
+	c.srv.inline.enter(c)
+	returned := false
+	defer func() {
+		if reads = c.srv.inline.leave(c); reads {
+			c.inlineX = nil
+		}
+		if reads && !returned { // the handler has ended this goroutine
+			c.enter()
+			go c.loop()
+		}
+	}()
+	c.run(x)
+	returned = true
+	return
 }
 
 // handedOver: another goroutine reads while the handler runs on. It is called
@@ -202,29 +211,13 @@ func (c *conn) run(x *Exchange) {
 }
 
 // end ends a request, once: with what the handler wrote if why is nil, or
-// because of why. It reports whether this call did it.
-func (c *conn) end(x *Exchange, why error) bool {
+// because of why.
+func (c *conn) end(x *Exchange, why error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	c.mu.Lock()
-	if x.over {
-		c.mu.Unlock()
-		return false
+	if !c.deactivate(x) {
+		return
 	}
-	x.over = true
-	// An id may be used again as soon as END_REQUEST is read, so it is free
-	// before that is written.
-	for i, other := range c.active {
-		if other == x {
-			c.active = append(c.active[:i], c.active[i+1:]...)
-			break
-		}
-	}
-	c.closeAfter = c.closeAfter || !x.KeepConn
-	started := x.started
-	c.changed.Broadcast()
-	c.mu.Unlock()
-
 	cause := why
 	if cause == nil {
 		cause = ErrEnded
@@ -232,24 +225,44 @@ func (c *conn) end(x *Exchange, why error) bool {
 	x.ctx.end(cause)
 	x.writeEnd(why)
 	c.w.Flush()
-	if !started {
-		c.release(x)
-	}
 	c.mu.Lock()
+	started := x.started
 	c.busy--
 	c.lingers = c.lingers || !x.stdin.ended
 	last := c.lastLocked() && (c.reading || c.readOver)
 	c.mu.Unlock()
+	if !started {
+		c.release(x)
+	}
 	if last {
 		c.close()
 	}
+}
+
+// deactivate ends the activity of x, if that is not over. An id may be used
+// again as soon as END_REQUEST is read, so this comes before that is written.
+func (c *conn) deactivate(x *Exchange) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x.over {
+		return false
+	}
+	x.over = true
+	for i, other := range c.active {
+		if other == x {
+			c.active = append(c.active[:i], c.active[i+1:]...)
+			break
+		}
+	}
+	c.closeAfter = c.closeAfter || !x.KeepConn
+	c.changed.Broadcast()
 	return true
 }
 
 // lastLocked reports whether the last answer was given. Requests that have been
 // read but not handled yet are served before the connection is closed for it.
 func (c *conn) lastLocked() bool {
-	return c.busy == 0 && c.closeAfter && (c.fault == nil || !c.fault.stays)
+	return c.busy == 0 && c.closeAfter && !c.stays
 }
 
 // release gives back what x held, when its handler will not look at it again.

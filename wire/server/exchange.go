@@ -38,6 +38,7 @@ type Exchange struct {
 	timer *time.Timer // ends the request at its time limit; under conn.mu
 
 	// For the goroutine that reads.
+	begun       time.Time
 	paramsEnded bool
 	block       *paramsBlock
 

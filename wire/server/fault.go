@@ -44,7 +44,6 @@ type breaker struct {
 	c      *conn
 	fault  *Fault
 	silent bool // nothing more is sent
-	stays  bool // the connection is not closed after the last answer
 }
 
 // faultState is what a fault remembers of a request.
@@ -107,8 +106,16 @@ func (b *breaker) bytes(p []byte) error {
 // stall sends nothing more and leaves the connection open.
 func (b *breaker) stall() error {
 	err := b.c.w.Flush()
-	b.silent, b.stays = true, true
+	b.silent = true
+	b.stay()
 	return err
+}
+
+// stay leaves the connection open after the last answer.
+func (b *breaker) stay() {
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	b.c.stays = true
 }
 
 // hangUp sends what was written and closes the connection, after the rest of a

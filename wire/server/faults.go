@@ -93,7 +93,7 @@ var faults = []Fault{
 	{ID: "length-too-long", Help: "the header of the first record announces 8 bytes more than it has", write: onFirst(func(b *breaker, _ *Exchange, rec wire.Record) error {
 		return b.raw(rec, func(h *wire.Header) { h.ContentLength = uint16(min(len(rec.Content)+8, wire.MaxContent)) })
 	})},
-	{ID: "length-too-short", Help: "the header of the first record announces 1 byte less than it has", write: onFirst(func(b *breaker, _ *Exchange, rec wire.Record) error {
+	{ID: "length-too-short", Help: "the header of the first record announces 1 byte less than it has", Rule: wire.RuleNoEnd, write: onFirst(func(b *breaker, _ *Exchange, rec wire.Record) error {
 		return b.raw(rec, func(h *wire.Header) { h.ContentLength = uint16(max(len(rec.Content)-1, 0)) })
 	})},
 
@@ -136,7 +136,7 @@ var faults = []Fault{
 	{ID: "close-in-answer", Help: "the connection is closed after the first record", Rule: wire.RuleNoEnd, write: afterFirst(hangUp)},
 	{ID: "reset", Help: "the connection is reset in the middle of the first record (closed, where it is a Unix socket)", Rule: wire.RuleNoEnd, write: cut(half, func(b *breaker, _ *Exchange, _ wire.Record) error { return b.reset() })},
 	{ID: "stays-open", Help: "the connection is not closed after the answer, KEEP_CONN or not", write: onEnd(func(b *breaker, _ *Exchange, rec wire.Record) error {
-		b.stays = true
+		b.stay()
 		return b.put(rec)
 	})},
 	{ID: "stall", Help: "no answer, and the connection stays open", write: stall},

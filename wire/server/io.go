@@ -23,10 +23,8 @@ type readSide struct{ c *conn }
 func (s readSide) Read(p []byte) (int, error) {
 	c := s.c
 	limit := c.srv.limits.IdleTime
-	var now time.Time
-	if limit > 0 {
-		now = time.Now()
-	}
+	now := time.Now()
+	c.expireParams(now)
 	c.mu.Lock()
 	if c.lastLocked() && !c.closing {
 		c.mu.Unlock()

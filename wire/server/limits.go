@@ -17,6 +17,7 @@ const (
 	DefaultStdinBuffer     = 128 << 10
 	DefaultBuffered        = 64 << 20
 	DefaultIdleTime        = 5 * time.Minute
+	DefaultParamsTime      = time.Minute
 	DefaultWriteTime       = time.Minute
 	DefaultHandlerTime     = 5 * time.Minute
 	DefaultHalfCloseTime   = 5 * time.Second
@@ -52,6 +53,10 @@ type Limits struct {
 	// IdleTime is how long a connection may send nothing while something is due
 	// from it: a request, or the rest of one.
 	IdleTime time.Duration
+	// ParamsTime is how long the PARAMS of a request may take to come, from
+	// BEGIN_REQUEST on, and IdleTime more. A request that is late is answered
+	// with 408.
+	ParamsTime time.Duration
 	// WriteTime is how long one write, of at most 96 KiB, may take.
 	WriteTime time.Duration
 	// HandlerTime is how long a handler may run. After it the request is ended
@@ -88,6 +93,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.StdinBuffer, DefaultStdinBuffer)
 	number(&l.Buffered, DefaultBuffered)
 	duration(&l.IdleTime, DefaultIdleTime)
+	duration(&l.ParamsTime, DefaultParamsTime)
 	duration(&l.WriteTime, DefaultWriteTime)
 	duration(&l.HandlerTime, DefaultHandlerTime)
 	duration(&l.HalfCloseTime, DefaultHalfCloseTime)

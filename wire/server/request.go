@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -112,6 +113,7 @@ func (c *conn) begin(rec wire.Record) error {
 		return nil
 	}
 	x := newExchange(c, rec.RequestID, body)
+	x.begun = time.Now()
 	limits := &c.srv.limits
 	inFlight := c.srv.inFlight.Add(1)
 	x.number = int(c.srv.begun.Add(1))
@@ -178,6 +180,26 @@ func (c *conn) params(x *Exchange, content []byte) {
 	c.ready = x
 }
 
+// expireParams ends the requests whose PARAMS take too long. It is called
+// before each read, so a peer cannot stretch them byte by byte.
+func (c *conn) expireParams(now time.Time) {
+	limit := c.srv.limits.ParamsTime
+	for limit > 0 {
+		var late *Exchange
+		c.mu.Lock()
+		for _, x := range c.active {
+			if !x.started && x != c.ready && now.Sub(x.begun) > limit {
+				late = x
+			}
+		}
+		c.mu.Unlock()
+		if late == nil {
+			return
+		}
+		c.fail(late, 408, fmt.Sprintf("PARAMS are not complete after %v", limit))
+	}
+}
+
 // startApart starts the handler of c.ready; this goroutine goes on reading.
 func (c *conn) startApart() {
 	x := c.ready
@@ -202,14 +224,11 @@ func (c *conn) keep(x *Exchange, n int) bool {
 // input takes a record of STDIN or DATA. See FastCGI 1.0, section 5.3.
 func (c *conn) input(x *Exchange, in *input, content []byte) {
 	c.mu.Lock()
-	if in.ended || in.none {
-		in.ended = true
-		c.mu.Unlock()
-		return
-	}
 	if len(content) == 0 {
 		in.ended = true
 		c.changed.Broadcast()
+	}
+	if in.ended || in.none {
 		c.mu.Unlock()
 		return
 	}

@@ -88,6 +88,43 @@ func TestIdleTime(t *testing.T) {
 	})
 }
 
+// TestParamsTime: a peer that always sends a little is not idle.
+func TestParamsTime(t *testing.T) {
+	for name, drip := range map[string]wire.Record{
+		"records": wire.NewRecord(wire.TypeParams, 1, []byte{0}),
+		"bytes":   {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after(t, 16*time.Second, func(t *testing.T) {
+				p := connectPipe(t, &Server{Limits: Limits{IdleTime: 8 * time.Second, ParamsTime: 16 * time.Second}})
+				p.send(wire.BeginRecord(1, wire.Responder, wire.KeepConn))
+				stop, stopped := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(stopped)
+					b := drip.Append(nil)
+					if name == "bytes" {
+						p.Conn.Write(wire.Header{Version: 1, Type: wire.TypeParams, RequestID: 1, ContentLength: 65535}.Append(nil))
+						b = b[:1]
+					}
+					for {
+						p.Conn.Write(b)
+						select {
+						case <-stop:
+							return
+						case <-time.After(time.Second):
+						}
+					}
+				}()
+				if a := p.answer(1); a.end.AppStatus != 408 || !strings.Contains(a.stderr, "PARAMS are not complete after 16s") {
+					t.Errorf("%+v", a)
+				}
+				close(stop)
+				<-stopped
+			})
+		})
+	}
+}
+
 // mustEnd waits for the end of the connection, without a limit: the clock of
 // the bubble says how long it took.
 func (p *peer) mustEnd() {
