@@ -73,7 +73,7 @@ func (s *textSink) render(e *flow.Event) {
 	case flow.KindGap:
 		s.where(e)
 		s.tails.forget(e.Conn.N)
-		s.line(text.Line{Kind: text.KindGap, Dir: e.Dir, Directed: true, Count: max(0, e.Length)})
+		s.line(text.Line{Kind: text.KindGap, Dir: e.Dir, Directed: true, Count: e.Length})
 	case flow.KindDesync:
 		s.where(e)
 		s.desync(e)

@@ -2,7 +2,6 @@ package cgi
 
 import (
 	"fmt"
-	"net"
 	"path"
 	"strconv"
 	"strings"
@@ -291,8 +290,9 @@ func (p *parts) setFields(authority string) error {
 	if p.scheme == "https" {
 		p.port = "443"
 	}
-	if h, port, err := net.SplitHostPort(host); err == nil {
-		p.host, p.port = h, port
+	// The host of the URL or of the header, so its forms are those of a URL.
+	if u := (url.URL{Host: host}); u.Port() != "" {
+		p.host, p.port = u.Hostname(), u.Port()
 	}
 	return nil
 }

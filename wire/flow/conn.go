@@ -46,6 +46,7 @@ type Conn struct {
 	begun    map[uint16]int // how often an id was used
 	seq      int
 	kept     bool              // the last request that ended had KEEP_CONN
+	due      bool              // the application has to close: no request is left, and the last had no KEEP_CONN
 	pairs    int               // bytes in the pair buffers of all requests
 	asked    map[string]int    // names of GET_VALUES that were not answered yet
 	asks     int               // GET_VALUES that were not answered yet

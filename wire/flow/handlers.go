@@ -130,8 +130,8 @@ func (c *Conn) unseen(r *Request) bool { return c.blind || c.over || r != nil &&
 
 // inactive reports input for a request that is not active.
 func (c *Conn) inactive(h *half) {
-	if c.over {
-		return
+	if c.over || h.cur.RequestID == 0 {
+		return // no request can have that id, which is a finding of its own
 	}
 	if c.begun[h.cur.RequestID] > 0 {
 		c.report(h, nil, wire.RuleLateInput, fmt.Sprintf("%v for request %d, which has ended", h.cur.Type, h.cur.RequestID))
@@ -269,7 +269,7 @@ func (c *Conn) output(h *half, r *Request, ended *bool) {
 	empty := h.cur.ContentLength == 0
 	switch {
 	case r == nil:
-		if !c.unseen(nil) {
+		if !c.unseen(nil) && h.cur.RequestID != 0 {
 			c.report(h, nil, wire.RuleOutputInactive, fmt.Sprintf("%v for request %d", h.cur.Type, h.cur.RequestID))
 		}
 		return
@@ -394,7 +394,11 @@ func endRequestBody(c *Conn, h *half, r *Request, content []byte) {
 	case e.Status == wire.RequestComplete && !r.partial:
 		c.completed(h, r)
 	}
+	if r.late {
+		c.report(h, r, wire.RuleKeepConn, "the application did not close after a request without KEEP_CONN")
+	}
 	c.requestEnded(h, r, h.cur.at)
+	c.due = len(c.active) == 0 && !c.kept
 }
 
 // completed checks a request that the application says is complete.

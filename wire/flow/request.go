@@ -13,6 +13,7 @@ import (
 type state struct {
 	begun   bool // its BEGIN_REQUEST was seen
 	partial bool // a part of it was not seen
+	late    bool // it began when the application should have closed
 	once    once
 	pairs   pairBuffer
 	names   []uint64 // hashes of the names of its parameters
@@ -99,7 +100,7 @@ func (c *Conn) begin(h *half, partial bool) *Request {
 	r := requests.Get().(*Request)
 	r.Seq, r.ID, r.Occurrence = c.seq, h.cur.RequestID, c.begun[h.cur.RequestID]
 	r.ContentLength, r.DataLength = -1, -1
-	r.partial = partial
+	r.partial, r.late = partial, c.due && !partial
 	if !partial {
 		r.BeganAt = h.cur.at
 	}
