@@ -2,6 +2,7 @@ package cgi
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
