@@ -85,6 +85,9 @@ Formats of output:
 
 // dump decodes the files one after the other.
 func dump(ctx context.Context, env *Env, o dumpOptions) error {
+	if err := o.output.check(); err != nil {
+		return err
+	}
 	files := o.files
 	if len(files) == 0 {
 		if env.Terminal.Stdin {

@@ -47,6 +47,17 @@ func formatNames() []string {
 	return names
 }
 
+// check refuses flags that would do nothing.
+func (o *output) check() error {
+	switch {
+	case o.events.set != 0 && o.format.word != "jsonl":
+		return usagef("--events is for --format jsonl")
+	case o.part.word != string(pretty.PartBody) && o.part.word != "" && o.format.word != rawFormat:
+		return usagef("--part is for --format %s", rawFormat)
+	}
+	return nil
+}
+
 // sink makes the format called name write to w, which is a terminal or not.
 func (o *output) sink(env *Env, name string, w io.Writer, terminal bool) (pretty.Format, pretty.Sink, error) {
 	format, err := pretty.Lookup(name)

@@ -100,7 +100,7 @@ func (o *requestOptions) arguments(args []string) error {
 	if len(args) == 2 {
 		o.params.url = args[1]
 	}
-	return nil
+	return o.output.check()
 }
 
 // request sends a request and prints its answer.
