@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,8 +65,9 @@ type Conn struct {
 	leader  *Response    // whose goroutine reads for all
 	active  map[uint16]*Response
 	aborted map[uint16]struct{} // ids that are not used again: late answers may come
-	err     error               // why the connection takes no more requests
-	used    bool                // there was a request
+	lastID  uint16
+	err     error // why the connection takes no more requests
+	used    bool  // there was a request
 	closed  bool
 
 	// after is called with mu when a request was answered (usable: whether to
@@ -130,7 +132,7 @@ type Request struct {
 	// Stderr is written each piece of STDERR as it comes, by the goroutine that
 	// reads the connection; nil is nobody. Its errors are ignored.
 	Stderr io.Writer
-	// ID is the request id, 0 the smallest that is free.
+	// ID is the request id; 0 is 1, or where several are in flight the next.
 	ID uint16
 	// NoStdinEnd leaves out the empty record that ends STDIN, to see what an
 	// app does then.
@@ -215,12 +217,19 @@ func (c *Conn) freeID(want uint16) (uint16, error) {
 		}
 		return want, nil
 	}
-	for id := uint16(1); id != 0; id++ {
-		if !c.taken(id) {
-			return id, nil
+	// In turn, so that what an app sends too much for one request does not soon
+	// find another one under its id; but small.
+	last := 1
+	if !c.exclusive() {
+		last = min(max(255, 4*c.opts.InFlight)+len(c.aborted), 1<<16-1)
+	}
+	for range last {
+		c.lastID = uint16(int(c.lastID)%last + 1)
+		if !c.taken(c.lastID) {
+			return c.lastID, nil
 		}
 	}
-	return 0, fmt.Errorf("client: all request ids are in use")
+	return 0, errors.New("client: all request ids are in use")
 }
 
 func (c *Conn) taken(id uint16) bool {

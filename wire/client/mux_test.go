@@ -107,8 +107,8 @@ func TestMultiplexCancel(t *testing.T) {
 			a.request(2)
 			a.want(wire.TypeAbortRequest, 1)
 			a.send(end(1), out(1, "late"), end(1), out(2, "fine"), end(2))
-			a.request(2)
-			a.send(out(1, "late"), end(2))
+			a.request(3)
+			a.send(out(1, "late"), end(3))
 		}()
 		ctx, cancel := context.WithCancel(t.Context())
 		gone, err := c.Do(ctx, Request{Params: getParams})
@@ -130,7 +130,7 @@ func TestMultiplexCancel(t *testing.T) {
 			t.Errorf("%q, %v", b, err)
 		}
 		again := mustDo(t, c, Request{})
-		if _, err := again.Wait(); err != nil || again.ID() != 2 || again.Violations() != nil {
+		if _, err := again.Wait(); err != nil || again.ID() != 3 || again.Violations() != nil {
 			t.Errorf("id %d, %v, %v", again.ID(), err, again.Violations())
 		}
 		c.Close()
