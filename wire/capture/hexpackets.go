@@ -133,9 +133,12 @@ func plausibleIP(b []byte) bool {
 	return n >= 20 && n <= max(len(b), 65535) && (n >= len(b) || len(b) <= minEther)
 }
 
-// lineTime reads the time that tcpdump -tt or -tttt puts before a packet. What
-// other options print lacks the day.
+// lineTime reads the time that tcpdump -tt or -tttt, or tshark -V, puts before
+// a packet. What other options print lacks the day.
 func lineTime(line []byte) time.Time {
+	if _, epoch, ok := bytes.Cut(line, []byte("    Epoch Time: ")); ok { // tshark -V
+		line = epoch
+	}
 	word, rest, _ := bytes.Cut(line, []byte(" "))
 	if sec, frac, ok := bytes.Cut(word, []byte(".")); ok && len(sec) >= 9 {
 		s, err1 := strconv.ParseInt(string(sec), 10, 64)
@@ -157,8 +160,8 @@ func matchPackets(head []byte) int {
 		return 0
 	}
 	n := 0
-	for _, line := range headLines(head) {
-		offset, data, ok := packetLine(line)
+	for line := range bytes.Lines(head) { // many lines may tell of a packet first
+		offset, data, ok := packetLine(bytes.TrimRight(line, "\r\n"))
 		if ok && offset == 0 && len(data) == 16 && guessLink(append(data, make([]byte, 1500)...)) != noLink {
 			return scoreSure
 		}

@@ -66,17 +66,21 @@ type call struct {
 
 // parseLine takes the parts of a line apart that come before the arguments.
 func parseLine(line []byte) (c call, ok bool) {
-	if rest, found := bytes.CutPrefix(line, []byte("[pid ")); found {
-		pid, rest, found := bytes.Cut(rest, []byte("] "))
-		if !found {
-			return c, false
+	c.pid, line = linePid(line)
+	// A time, and what -i and -n print: [00007f12] [   0]
+	for {
+		word, rest, found := bytes.Cut(line, []byte(" "))
+		switch {
+		case found && len(word) > 0 && word[0] >= '0' && word[0] <= '9':
+			c.at, line = lineTime(word), bytes.TrimLeft(rest, " ")
+			continue
+		case bytes.HasPrefix(line, []byte("[")):
+			if _, rest, found = bytes.Cut(line, []byte("] ")); found {
+				line = rest
+				continue
+			}
 		}
-		c.pid, line = string(bytes.TrimSpace(pid)), rest
-	} else if word, rest, found := bytes.Cut(line, []byte(" ")); found && isNumber(word) {
-		c.pid, line = string(word), bytes.TrimLeft(rest, " ")
-	}
-	if word, rest, found := bytes.Cut(line, []byte(" ")); found && bytes.ContainsAny(word[:min(len(word), 12)], ".:") && len(word) > 0 && word[0] >= '0' && word[0] <= '9' {
-		c.at, line = lineTime(word), bytes.TrimLeft(rest, " ")
+		break
 	}
 	if rest, found := bytes.CutPrefix(line, []byte("<... ")); found {
 		name, rest, found := bytes.Cut(rest, []byte(" resumed>"))
@@ -91,7 +95,7 @@ func parseLine(line []byte) (c call, ok bool) {
 		return c, true
 	}
 	name, rest, found := bytes.Cut(line, []byte("("))
-	if !found || len(name) == 0 || bytes.ContainsFunc(name, func(r rune) bool { return !isWord(byte(r)) || r > 'z' }) {
+	if !found || len(name) == 0 || bytes.ContainsFunc(name, func(r rune) bool { return r > 'z' || !isWord(byte(r)) }) {
 		return c, false
 	}
 	c.name, c.rest = string(name), rest
@@ -100,6 +104,19 @@ func parseLine(line []byte) (c call, ok bool) {
 		return c, true
 	}
 	return c, bytes.Contains(rest, []byte("= ")) || bytes.HasSuffix(rest, []byte("...>"))
+}
+
+// linePid takes the process off a line: "123 ", "123<php-fpm8.2> ", "[pid 123] ".
+func linePid(line []byte) (pid string, rest []byte) {
+	word, rest, found := bytes.Cut(line, []byte(" "))
+	if r, ok := bytes.CutPrefix(line, []byte("[pid ")); ok {
+		word, rest, found = bytes.Cut(bytes.TrimLeft(r, " "), []byte("] "))
+	}
+	word, _, _ = bytes.Cut(word, []byte("<"))
+	if !found || !isNumber(word) {
+		return "", line
+	}
+	return string(word), bytes.TrimLeft(rest, " ")
 }
 
 func isNumber(b []byte) bool {
@@ -142,6 +159,7 @@ type straceSource struct {
 	pos        int
 	at         time.Time
 	done       bool
+	warned     bool // of strings that strace cut
 }
 
 // Next implements Source.

@@ -162,7 +162,8 @@ func (s *straceSource) transfer(c *call, find payload, in bool) error {
 			lost += p.lost
 		}
 	}
-	if lost > 0 {
+	if lost > 0 && !s.warned {
+		s.warned = true // the others are as long
 		return fmt.Errorf("%d of %d bytes are not in the trace: strace -s 65535 prints longer strings", lost, c.ret)
 	}
 	return nil

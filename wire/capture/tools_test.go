@@ -80,3 +80,45 @@ func dumped(t *testing.T, dump []byte) (got []byte, warnings []string) {
 	}
 	return got, warnings
 }
+
+// TestPacketTools: what tcpdump and tshark print of captures holds the same
+// records as the captures.
+func TestPacketTools(t *testing.T) {
+	for name, ext := range map[string]string{
+		"nginx-php-get": "pcap", "any-sll2-nginx-php": "pcap", "nginx-php-get-v6": "pcapng", "derived-bsd-loopback": "pcap",
+		"derived-vlan": "pcap", "nginx-php-concurrent": "pcap", "nginx-go": "pcap",
+	} {
+		var want oracle
+		loadJSON(t, "capture/"+name+".oracle.json", &want)
+		file := t.TempDir() + "/" + name
+		if err := os.WriteFile(file, readFixture(t, "capture/"+name+"."+ext), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tools := []string{"tcpdump -n -X -r", "tcpdump -n -XX -r", "tcpdump -n -tttt -X -r", "tcpdump -n -tt -v -X -r", "tcpdump -n -t -xx -r", "tcpdump -n -x -r", "tshark -x -r", "tshark -V -x -r"}
+		if len(want.Streams) == 1 {
+			for _, form := range []string{"raw", "hex", "yaml"} {
+				tools = append(tools, "tshark -q -z follow,tcp,"+form+",0 -r")
+			}
+		}
+		for _, tool := range tools {
+			t.Run(name+"/"+tool, func(t *testing.T) {
+				t.Parallel()
+				args := strings.Fields(tool)
+				needTool(t, args[0])
+				out, err := exec.Command(args[0], append(args[1:], file)...).Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				src, f, err := Open(bytes.NewReader(out), Options{})
+				if err != nil {
+					t.Fatalf("%v in\n%.500s", err, out)
+				}
+				g := decodeSource(t, src, DecodeOptions{})
+				compareOracle(t, &want, g)
+				if len(g.warnings) > 0 {
+					t.Errorf("%s: %.300q", f.Name, g.warnings)
+				}
+			})
+		}
+	}
+}
