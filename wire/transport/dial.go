@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"time"
 )
 
 // Dial connects to a. ctx limits the connecting only. The error is a
@@ -38,11 +37,4 @@ func inherited[T any](a Addr, open func(*os.File) (T, error)) (T, error) {
 	// open works on a copy.
 	defer f.Close()
 	return open(f)
-}
-
-// Interrupt makes the end of ctx interrupt the reads and writes on c: its
-// deadline moves to the past. stop undoes that, if ctx has not ended before;
-// call it when the work is done.
-func Interrupt(ctx context.Context, c interface{ SetDeadline(time.Time) error }) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 }

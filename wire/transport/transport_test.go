@@ -260,18 +260,3 @@ func TestInheritedDescriptor(t *testing.T) {
 		t.Errorf("a descriptor's socket was removed: %v", err)
 	}
 }
-
-func TestInterrupt(t *testing.T) {
-	client, server := net.Pipe()
-	defer client.Close()
-	defer server.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	stop := Interrupt(ctx, client)
-	cancel()
-	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%v", err)
-	}
-	if stop() {
-		t.Error("stopped what had happened")
-	}
-}

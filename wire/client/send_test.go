@@ -1,0 +1,120 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+// An app that answers at length before it reads does not block a client that
+// sends at length.
+func TestEarlyAnswer(t *testing.T) {
+	c, a := pair(t, Options{})
+	go func() {
+		a.want(wire.TypeBeginRequest, 1)
+		for range 1000 {
+			a.send(out(1, strings.Repeat("x", 1000)))
+		}
+		a.send(end(1))
+	}()
+	r := mustDo(t, c, Request{Keep: true, Stdin: io.LimitReader(zeroes{}, 10<<20)})
+	if b, err := io.ReadAll(r.Stdout); err != nil || len(b) != 1000*1000 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	if c.Usable() {
+		t.Error("kept a connection with half a request")
+	}
+}
+
+func TestBodyThatFails(t *testing.T) {
+	broken := errors.New("disk on fire")
+	for name, body := range map[string]io.Reader{
+		"large": io.MultiReader(strings.NewReader("x"), errorReader{broken}),
+		"small": struct {
+			io.Reader
+			length
+		}{errorReader{broken}, 5},
+	} {
+		c, a := pair(t, Options{})
+		go io.Copy(io.Discard, a.Conn)
+		r := mustDo(t, c, Request{Stdin: body})
+		_, err := r.Wait()
+		var e *SendError
+		if !errors.As(err, &e) || !errors.Is(err, broken) || e.Stream != wire.TypeStdin {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type errorReader struct{ err error }
+
+func (e errorReader) Read([]byte) (int, error) { return 0, e.err }
+
+type length int
+
+func (l length) Len() int { return int(l) }
+
+// sent returns all that a client sends for a request.
+func sent(t *testing.T, o Options, req Request) []wire.Record {
+	c, a := pair(t, o)
+	recs := make(chan []wire.Record)
+	go func() {
+		var got []wire.Record
+		for {
+			rec, err := a.ReadRecord()
+			if err != nil {
+				recs <- got
+				return
+			}
+			got = append(got, rec.Clone())
+		}
+	}()
+	r := mustDo(t, c, req)
+	if r.sender != nil {
+		<-r.sender
+	}
+	r.Close()
+	return <-recs
+}
+
+func describe(recs []wire.Record) string {
+	var s []string
+	for _, r := range recs {
+		word := strings.ToLower(r.Type.String())
+		if len(r.Content) == 0 {
+			word += "-end"
+		}
+		s = append(s, word)
+	}
+	return strings.Join(s, " ")
+}
+
+func TestRolesAndOptions(t *testing.T) {
+	data := strings.Repeat("d", 100<<10)
+	for name, tt := range map[string]struct {
+		o    Options
+		req  Request
+		want string
+	}{
+		"responder":    {Options{}, Request{}, "begin_request params params-end stdin-end"},
+		"authorizer":   {Options{}, Request{Role: wire.Authorizer}, "begin_request params params-end stdin-end"},
+		"filter":       {Options{}, Request{Role: wire.Filter, Data: strings.NewReader("d")}, "begin_request params params-end stdin-end data data-end"},
+		"large filter": {Options{}, Request{Role: wire.Filter, Data: strings.NewReader(data), Stdin: io.LimitReader(zeroes{}, 3)}, "begin_request params params-end stdin stdin-end data data data-end"},
+		"empty filter": {Options{}, Request{Role: wire.Filter}, "begin_request params params-end stdin-end data-end"},
+		"no stdin end": {Options{}, Request{NoStdinEnd: true}, "begin_request params params-end"},
+		"chunk":        {Options{Chunk: 20}, Request{Stdin: strings.NewReader("abcdefghijklmnopqrstuvwxyz")}, "begin_request params params-end stdin stdin stdin-end"},
+		"split pairs":  {Options{Chunk: 9, SplitPairs: true}, Request{}, "begin_request params params params params-end stdin-end"},
+	} {
+		recs := sent(t, tt.o, tt.req)
+		if got := describe(recs); got != tt.want {
+			t.Errorf("%s: %s\nwant %s", name, got, tt.want)
+		}
+	}
+	recs := sent(t, Options{Pad: func(int) int { return 200 }}, Request{ID: 300, Role: 7})
+	if b, _ := wire.ParseBeginRequest(recs[0].Content); recs[0].RequestID != 300 || b.Role != 7 || len(recs[0].Padding) != 0 || len(recs[1].Padding) != 200 {
+		t.Errorf("%+v", recs)
+	}
+}
