@@ -99,7 +99,13 @@ func (s *straceSource) info(pid string, fd int) *flow.ConnInfo {
 func (s *straceSource) set(t *fdTable, fd int, x *traced) {
 	x.refs++
 	s.drop(t, fd)
+	if s.open >= maxDescriptors { // no process has so many: they are not closed in the trace
+		for _, old := range slices.Sorted(maps.Keys(t.fds)) {
+			s.drop(t, old)
+		}
+	}
 	t.fds[fd] = x
+	s.open++
 }
 
 func (s *straceSource) drop(t *fdTable, fd int) {
@@ -108,6 +114,7 @@ func (s *straceSource) drop(t *fdTable, fd int) {
 		return
 	}
 	delete(t.fds, fd)
+	s.open--
 	if x.refs--; x.refs > 0 {
 		return
 	}

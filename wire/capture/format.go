@@ -16,8 +16,9 @@ import (
 const (
 	detectLen  = 64 << 10 // bytes that a Format.Match may look at
 	bufferLen  = 512 << 10
-	detectMin  = 16 // bytes to wait for before anything is decided, or a line
-	maxNesting = 3  // of compression
+	detectMin  = 16      // bytes to wait for before anything is decided
+	detectSlow = 4 << 10 // bytes behind which formats are not asked again for each that comes
+	maxNesting = 3       // of compression
 )
 
 // Scores of Format.Match; what is between them breaks ties.
@@ -108,6 +109,9 @@ func choose(br *bufio.Reader, from string) (Format, error) {
 	// format claims what is there.
 	var head []byte
 	for want := detectMin; ; want = len(head) + 1 {
+		if len(head) >= detectSlow {
+			want += len(head) / 4
+		}
 		_, err := br.Peek(want)
 		if err != nil && err != io.EOF {
 			return Format{}, fmt.Errorf("capture: %w", err)
@@ -167,8 +171,8 @@ var files = []struct{ prefix, what string }{
 	{"\x28\xb5\x2f\xfd", "zstd, which has to be unpacked first"},
 	{"\xfd7zXZ\x00", "xz, which has to be unpacked first"},
 	{"BZh", "bzip2, which has to be unpacked first"},
-	{"\x54\x53\x68\x61", "a packet capture of another program"},
-	{"XCP\x00", "a packet capture of NetXRay"},
+	{"GMBU", "a packet capture of Network Monitor: convert it with editcap -F pcap"},
+	{"XCP\x00", "a packet capture of NetXRay: convert it with editcap -F pcap"},
 	{"snoop\x00", "a packet capture of snoop: convert it with editcap -F pcap"},
 	{"\x89PNG", "a picture"},
 	{"\xff\xd8\xff", "a picture"},

@@ -104,6 +104,15 @@ func TestPcapVariants(t *testing.T) {
 	if g := decodeBytes(t, damaged, &want); len(g.warnings) != 1 || !strings.Contains(g.warnings[0], "the file is damaged") {
 		t.Errorf("damaged: %q", g.warnings)
 	}
+	// Damage between two packets, before a packet and before another file.
+	whole := writePcap(binary.LittleEndian, pcapMicro, linkRaw, ips, times)
+	second := pcapFileHeader + pcapPacketHeader + len(ips[0])
+	for name, rest := range map[string][]byte{"packets": whole[second:], "a file": writePcap(binary.BigEndian, pcapNano, linkRaw, ips[1:], times[1:])} {
+		damaged := slices.Concat(whole[:second], bytes.Repeat([]byte{0xfe}, 333), rest)
+		if g := decodeBytes(t, damaged, &want); len(g.warnings) != 1 || !strings.Contains(g.warnings[0], "333 bytes are skipped") {
+			t.Errorf("damage before %s: %q", name, g.warnings)
+		}
+	}
 	unknown := writePcap(binary.LittleEndian, pcapMicro, 147, ips, times)
 	if g := decodeBytes(t, unknown, &oracle{}); len(g.warnings) != 1 || !strings.Contains(g.warnings[0], "packet 1: unknown link type 147") {
 		t.Errorf("link type: %q", g.warnings)

@@ -77,6 +77,7 @@ type pcapReader struct {
 	nano   bool
 	extra  int // bytes that a packet header is longer than usual
 	link   uint32
+	sec    uint32 // of the last packet
 	frame  int
 }
 
@@ -128,7 +129,7 @@ func (r *pcapReader) packet(p *packet, head []byte) error {
 		sec, sub, caplen = binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:])
 	}
 	if caplen > maxPacket {
-		return r.in.fail(fmt.Errorf("packet %d claims %d bytes: the file is damaged", r.frame+1, caplen))
+		return r.resync(fmt.Errorf("packet %d claims %d bytes: the file is damaged", r.frame+1, caplen))
 	}
 	n := pcapPacketHeader + r.extra + int(caplen)
 	b, err := r.in.peek(n)
@@ -139,10 +140,46 @@ func (r *pcapReader) packet(p *packet, head []byte) error {
 		sub *= 1000
 	}
 	r.frame++
+	r.sec = sec
 	p.link, p.frame, p.at = r.link, r.frame, time.Unix(int64(sec), int64(sub)).UTC()
 	p.data = b[pcapPacketHeader+r.extra : n : n]
 	r.in.discard(n)
 	return nil
+}
+
+// resyncLen is how many bytes behind damage are looked at for the next packet.
+const resyncLen = 128 << 10
+
+// resync looks for the next packet, or file, behind damage, and returns what
+// is to be said about it.
+func (r *pcapReader) resync(damage error) error {
+	b, _ := r.in.peek(resyncLen)
+	for i := 1; i+pcapPacketHeader <= len(b); i++ {
+		if pcapOrder(b[i:]) != nil || r.plausible(b[i:], 2) {
+			err := r.in.fail(fmt.Errorf("%w; %d bytes are skipped", damage, i))
+			r.in.discard(i)
+			r.in.dead = false
+			return err
+		}
+	}
+	return r.in.fail(damage)
+}
+
+// plausible reports whether n packets, or as many as are left, begin in b.
+func (r *pcapReader) plausible(b []byte, n int) bool {
+	const day = 24 * 60 * 60
+	for ; n > 0 && len(b) > 0; n-- {
+		if len(b) < pcapPacketHeader {
+			return false
+		}
+		sec, sub, caplen, size := r.order.Uint32(b), r.order.Uint32(b[4:]), r.order.Uint32(b[8:]), r.order.Uint32(b[12:])
+		end := pcapPacketHeader + r.extra + int(min(caplen, resyncLen))
+		if sec-r.sec+day > 2*day || sub >= 1e9 || !r.nano && sub >= 1e6 || caplen < 20 || caplen > size || end > len(b) {
+			return false
+		}
+		b = b[end:]
+	}
+	return true
 }
 
 // ended tells a file that ends between two packets from a cut one.

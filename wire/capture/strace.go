@@ -12,8 +12,9 @@ import (
 
 // Bounds on what is kept of a trace.
 const (
-	maxProcesses  = 4096     // whose descriptors are followed
-	maxUnfinished = 16 << 20 // bytes of calls that other processes interrupted
+	maxProcesses   = 4096     // whose descriptors are followed
+	maxDescriptors = 65536    // of all processes
+	maxUnfinished  = 16 << 20 // bytes of calls that other processes interrupted
 )
 
 // matchStrace claims what has mostly lines of strace.
@@ -155,6 +156,7 @@ type straceSource struct {
 	sockets    map[string]*traced  // by what -yy says of a socket
 	unfinished map[string][]byte   // by process: name( and arguments
 	held       int                 // bytes of unfinished
+	open       int                 // descriptors in tables
 	out        []Chunk
 	pos        int
 	at         time.Time
