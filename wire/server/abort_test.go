@@ -126,7 +126,7 @@ func TestPeerGone(t *testing.T) {
 			t.Run(fmt.Sprint(name, complete), func(t *testing.T) {
 				leaks(t)
 				began, cause := make(chan struct{}, 2), make(chan error, 2)
-				s := &Server{Handler: func(ctx context.Context, x *Exchange) {
+				s := &Server{Limits: Limits{HalfCloseTime: -1}, Handler: func(ctx context.Context, x *Exchange) {
 					began <- struct{}{}
 					if !complete {
 						if _, err := io.ReadAll(x.Stdin); err != io.ErrUnexpectedEOF {

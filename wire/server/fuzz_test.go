@@ -48,6 +48,10 @@ func FuzzServer(f *testing.F) {
 	b = wire.NewRecord(wire.TypeGetValues, 0, wire.NewPair(wire.MaxConns, "").Append(nil)).Append(b)
 	b = wire.NewRecord(77, 0, nil).Append(b)
 	f.Add(b)
+	b = wire.BeginRecord(1, wire.Responder, 1).Append(nil)
+	b = wire.NewRecord(wire.TypeParams, 1, nil).Append(b)
+	b = wire.NewRecord(wire.TypeStdin, 1, []byte("a body that is read")).Append(b)
+	f.Add(wire.NewRecord(wire.TypeStdin, 1, nil).Append(b))
 	f.Add(append(wire.BeginRecord(1, 9, 0).Append(nil), "HTTP/1.1 200 OK\r\n\r\n"...))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		client, app := net.Pipe()

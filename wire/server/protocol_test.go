@@ -123,7 +123,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestDamagedInput: whatever is between two requests, each has its own answer.
+// TestSplitAnywhere: whatever may be between the records of a request, and
+// however it is cut, it has its answer.
 func TestSplitAnywhere(t *testing.T) {
 	var request []byte
 	add := func(r wire.Record) { request = r.Append(request) }
@@ -142,6 +143,7 @@ func TestSplitAnywhere(t *testing.T) {
 	add(wire.NewRecord(wire.TypeGetValues, 0, nil))
 	rec(wire.TypeParams, "", 8)
 	rec(wire.TypeParams, "junk after the end", 0)
+	rec(wire.TypeParams, "", 0)
 	add(wire.NewRecord(wire.TypeStdin, 2, []byte("of another request")))
 	rec(wire.TypeData, "not for a responder", 3)
 	rec(wire.TypeStdin, "bo", 1)
@@ -242,6 +244,19 @@ func TestPipelined(t *testing.T) {
 			p.alive()
 		}
 	}
+}
+
+// TestPipelinedBehindRefusal: a request that was read together with one that
+// does not keep the connection is answered before that is closed.
+func TestPipelinedBehindRefusal(t *testing.T) {
+	p := connect(t, &Server{Handler: uriOnly})
+	p.WriteRecord(wire.BeginRecord(1, 99, 0))
+	p.request(2, wire.KeepConn, "b", "REQUEST_URI=/2")
+	p.wantRecords(end(1, 0, wire.UnknownRole))
+	if a := p.answer(2); a.stdout != uriAnswer("/2", "b") {
+		t.Errorf("%+v", a)
+	}
+	p.closed()
 }
 
 // TestInterleaved: two requests, record by record, and the one that began last

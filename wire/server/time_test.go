@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -305,7 +306,12 @@ func TestShutdown(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		leaks(t)
-		s := &Server{Handler: func(ctx context.Context, x *Exchange) { <-ctx.Done() }}
+		var returned atomic.Bool
+		s := &Server{Handler: func(ctx context.Context, x *Exchange) {
+			<-ctx.Done()
+			time.Sleep(20 * time.Millisecond)
+			returned.Store(true)
+		}}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		ln := listen(t)
 		served := make(chan error, 1)
@@ -315,8 +321,8 @@ func TestShutdown(t *testing.T) {
 		p.alive()
 		cause := errors.New("enough")
 		cancel(cause)
-		if err := <-served; err != cause {
-			t.Errorf("Serve: %v", err)
+		if err := <-served; err != cause || !returned.Load() {
+			t.Errorf("Serve: %v; its handler has returned: %t", err, returned.Load())
 		}
 	})
 }
