@@ -75,7 +75,7 @@ func TestSlowUpload(t *testing.T) {
 				}
 				ended = rec.Type == wire.TypeStdin && len(rec.Content) == 0
 				if len(rec.Content) > 60000 {
-					time.Sleep(8 * time.Second)
+					time.Sleep(9500 * time.Millisecond)
 				}
 			}
 			a.send(end(1))

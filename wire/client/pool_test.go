@@ -142,26 +142,28 @@ func TestPoolRetries(t *testing.T) {
 	}
 }
 
-// A request is not sent again once a byte has come back.
+// A request is not sent again once a byte has come back, and be it a cut one.
 func TestPoolDoesNotRetryAnsweredRequest(t *testing.T) {
-	var p Pool
-	apps(t, &p, func(a app) {
-		a.request(1)
-		a.send(out(1, "x"), end(1))
-		a.request(1)
-		a.send(serr(1, "dying"))
-	}, answers(1, true))
-	p.mustGet(t, Request{})
-	r, err := p.Do(t.Context(), Request{Params: getParams})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var e *ClosedError
-	if _, err := r.Wait(); !errors.As(err, &e) || e.Stderr != 5 {
-		t.Errorf("%v", err)
-	}
-	if s := p.Stats(); s.Dialed != 1 || s.Retried != 0 {
-		t.Errorf("%+v", s)
+	for _, cut := range []int{1, 7, 8, 10, 13} {
+		var p Pool
+		apps(t, &p, func(a app) {
+			a.request(1)
+			a.send(out(1, "x"), end(1))
+			a.request(1)
+			a.Conn.Write(serr(1, "dying").Append(nil)[:cut])
+		}, answers(1, true))
+		p.mustGet(t, Request{})
+		r, err := p.Do(t.Context(), Request{Params: getParams})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e *ClosedError
+		if _, err := r.Wait(); !errors.As(err, &e) || e.Stderr != int64(max(0, cut-8)) {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+		if s := p.Stats(); s.Dialed != 1 || s.Retried != 0 {
+			t.Errorf("cut at %d: %+v", cut, s)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -116,5 +117,31 @@ func TestRolesAndOptions(t *testing.T) {
 	recs := sent(t, Options{Pad: func(int) int { return 200 }}, Request{ID: 300, Role: 7})
 	if b, _ := wire.ParseBeginRequest(recs[0].Content); recs[0].RequestID != 300 || b.Role != 7 || len(recs[0].Padding) != 0 || len(recs[1].Padding) != 200 {
 		t.Errorf("%+v", recs)
+	}
+}
+
+// The end of STDIN goes with its last byte, also where the size of the body is
+// known from CONTENT_LENGTH only: php-fpm answers then, and resets a kept
+// connection on which the end comes later.
+func TestEndGoesWithLastByte(t *testing.T) {
+	a, b := net.Pipe()
+	w := &writes{Conn: a}
+	c := NewConn(w, Options{})
+	defer c.Close()
+	peer := app{t, NewRaw(b, nil)}
+	go func() {
+		peer.want(wire.TypeBeginRequest, 1)
+		peer.want(wire.TypeParams, 1)
+		peer.want(wire.TypeParams, 1)
+		peer.want(wire.TypeStdin, 1)
+		peer.want(wire.TypeStdin, 1)
+		peer.send(end(1))
+	}()
+	r := mustDo(t, c, Request{Keep: true, Params: []wire.Pair{wire.NewPair("CONTENT_LENGTH", "5")}, Stdin: io.LimitReader(zeroes{}, 5)})
+	if _, err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if <-r.sender; w.n != 2 || !c.Usable() {
+		t.Errorf("%d writes, usable: %v", w.n, c.Usable())
 	}
 }
