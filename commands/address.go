@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
@@ -59,7 +60,7 @@ func builtIn(name string) (target, error) {
 		}
 		names = append(names, app.Name)
 	}
-	if near := nearest(name, names); near != "" {
+	if near := wire.Nearest(name, names); near != "" {
 		return target{}, usagef("address app:%s: no such application (did you mean app:%s?)", name, near)
 	}
 	return target{}, usagef("address app:%s: no such application, there are %s", name, strings.Join(names, ", "))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/urfave/cli/v2"
 )
 
@@ -178,7 +179,7 @@ func (t flagTable) unknown(given, name string) error {
 			names = append(names, n)
 		}
 	}
-	if near := nearest(name, names); near != "" {
+	if near := wire.Nearest(name, names); near != "" {
 		return fmt.Errorf("unknown flag %q (did you mean --%s?)", given, near)
 	}
 	return fmt.Errorf("unknown flag %q", given)
@@ -192,7 +193,7 @@ func unknownCommand(app *cli.App, word string) error {
 		names = append(names, c.Names()...)
 	}
 	file := strings.HasSuffix(word, ".pcap") || strings.HasSuffix(word, ".pcapng")
-	switch near := nearest(word, names); {
+	switch near := wire.Nearest(word, names); {
 	case near != "":
 		return usagef("unknown command %q (did you mean %s?)", word, near)
 	case file:

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
 )
@@ -108,8 +109,8 @@ func TestNearest(t *testing.T) {
 		{"dmup", "dump"}, {"d", ""}, {"", ""}, {"frobnicate", ""}, {"send", ""},
 	}
 	for _, tt := range tests {
-		if got := nearest(tt.word, names); got != tt.want {
-			t.Errorf("nearest(%q) = %q, want %q", tt.word, got, tt.want)
+		if got := wire.Nearest(tt.word, names); got != tt.want {
+			t.Errorf("wire.Nearest(%q) = %q, want %q", tt.word, got, tt.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/urfave/cli/v2"
 )
 
@@ -83,7 +84,7 @@ func (c *choice) Set(s string) error {
 		c.word = s
 		return nil
 	}
-	if near := nearest(s, c.words); near != "" {
+	if near := wire.Nearest(s, c.words); near != "" {
 		return fmt.Errorf("did you mean %s?", near)
 	}
 	return fmt.Errorf("want %s", orList(c.words))

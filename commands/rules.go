@@ -90,7 +90,7 @@ func unknownRule(id string) error {
 	for _, r := range wire.Rules() {
 		names = append(names, string(r.ID))
 	}
-	if near := nearest(id, names); near != "" {
+	if near := wire.Nearest(id, names); near != "" {
 		return usagef("rules: unknown rule %q (did you mean %s?)", id, near)
 	}
 	return withHint(usagef("rules: unknown rule %q", id), "fcgiscope rules lists them")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
@@ -82,48 +83,8 @@ func Lookup(name string) (Format, error) {
 
 // unknown is the error for a name that is not in a list.
 func unknown(what, name string, names []string) error {
-	if near := nearest(name, names); near != "" {
+	if near := wire.Nearest(name, names); near != "" {
 		return fmt.Errorf("pretty: unknown %s %q: did you mean %q?", what, name, near)
 	}
 	return fmt.Errorf("pretty: unknown %s %q: it is one of %s", what, name, strings.Join(names, ", "))
-}
-
-// nearest returns the one of names that is at most two slips of the keyboard
-// away from name, or that name begins or abbreviates; "" if there is none.
-func nearest(name string, names []string) string {
-	name = strings.ToLower(name)
-	best, least := "", 3
-	for _, n := range names {
-		if d := distance(name, n); d < least && d < len(n) {
-			best, least = n, d
-		}
-	}
-	for _, n := range names {
-		if best == "" && len(name) > 1 && (strings.HasPrefix(n, name) || strings.HasPrefix(name, n)) {
-			best = n
-		}
-	}
-	return best
-}
-
-// distance is the number of insertions, deletions and replacements of bytes
-// that turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

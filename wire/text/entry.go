@@ -84,7 +84,7 @@ func hintType(word string) string {
 	for _, s := range wire.Specs() {
 		names = append(names, s.Name)
 	}
-	if near := nearest(strings.TrimPrefix(strings.ToUpper(word), "FCGI_"), names); near != "" {
+	if near := wire.Nearest(strings.TrimPrefix(strings.ToUpper(word), "FCGI_"), names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "a name of the specification, or such as TYPE(42), was expected"

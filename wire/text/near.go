@@ -2,13 +2,14 @@ package text
 
 import (
 	"strings"
-	"unicode"
+
+	"github.com/fcgiscope/fcgiscope/wire"
 )
 
 // didYouMean is the hint for a word that is none of names: the nearest of them,
 // or all of them when there are few.
 func didYouMean(word string, names []string) string {
-	if near := nearest(word, names); near != "" {
+	if near := wire.Nearest(word, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	switch {
@@ -19,61 +20,4 @@ func didYouMean(word string, names []string) string {
 	}
 	last := len(names) - 1
 	return "one of " + strings.Join(names[:last], ", ") + " or " + names[last] + " was expected"
-}
-
-// nearest returns the name that word is the beginning of, or that a few typing
-// mistakes turn into it; "" if there is none.
-func nearest(word string, names []string) string {
-	word = fold(word)
-	if word == "" {
-		return ""
-	}
-	best, most := "", 1+len(word)/4
-	for _, name := range names {
-		folded := fold(name)
-		if len(word) >= 3 && strings.HasPrefix(folded, word) {
-			return name
-		}
-		if d := distance(word, folded); d <= most {
-			best, most = name, d-1
-		}
-	}
-	return best
-}
-
-// fold makes the ways of writing a name equal: case, - and _.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, s)
-}
-
-// distance is how many bytes must be put in, left out, changed or swapped with
-// their neighbour to make b of a.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return max(len(a), len(b))
-	}
-	var before, last, row [65]int
-	for j := range len(b) {
-		last[j+1] = j + 1
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

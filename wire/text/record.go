@@ -99,7 +99,7 @@ func (b *builder) keys() (names []string) {
 
 // hintWord says what a lone word may have been meant as.
 func (b *builder) hintWord(word string) string {
-	if near := nearest(word, b.keys()); near != "" {
+	if near := wire.Nearest(word, b.keys()); near != "" {
 		return "did you mean " + near + "=?"
 	}
 	if b.shape == wire.Pairs {
@@ -157,6 +157,13 @@ func hexValue(s *scanner, dst []byte, v *side) ([]byte, error) {
 	return dst, nil
 }
 
+// sameKey compares keys as people write them: case, - and _ do not count.
+func sameKey(a, b string) bool {
+	return strings.EqualFold(noSeparators.Replace(a), noSeparators.Replace(b))
+}
+
+var noSeparators = strings.NewReplacer("-", "", "_", "")
+
 // fieldKey is the key of a body's field. The header has a reserved byte too.
 func fieldKey(f *wire.Field) string {
 	if f.Reserved {
@@ -166,10 +173,9 @@ func fieldKey(f *wire.Field) string {
 }
 
 func (b *builder) setField(s *scanner, a *argument) error {
-	word := fold(string(a.key.text))
 	for i := range b.spec.Body {
 		f := &b.spec.Body[i]
-		if fold(fieldKey(f)) != word {
+		if !sameKey(fieldKey(f), string(a.key.text)) {
 			continue
 		}
 		if b.fields&(1<<i) != 0 {
