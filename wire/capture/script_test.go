@@ -1,8 +1,6 @@
 package capture
 
 import (
-	"bytes"
-	"context"
 	"strings"
 	"testing"
 
@@ -69,60 +67,4 @@ func TestJSONL(t *testing.T) {
 		string(chunks[2].Data) != "HTTP" || chunks[3].Kind != ChunkEnd {
 		t.Errorf("chunks %+v", chunks)
 	}
-}
-
-// FuzzOpen: no input makes a parser panic or yield more than it can hold, and
-// every byte of a direction is covered by one event.
-func FuzzOpen(f *testing.F) {
-	for _, file := range textFixtures(f, "*[a-z0-9]") {
-		if b := readFixture(f, file); len(b) < 16<<10 {
-			f.Add(b)
-		}
-	}
-	for _, name := range []string{"nginx-php-get.pcap", "nginx-php-get-v6.pcapng", "derived-ipfragments.pcap", "derived-gzip.pcap.gz"} {
-		f.Add(readFixture(f, "capture/"+name))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src, _, err := Open(bytes.NewReader(b), Options{})
-		if err != nil {
-			return
-		}
-		type direction struct {
-			conn *flow.ConnInfo
-			dir  int
-		}
-		next := map[direction]int64{}
-		closed := map[*flow.ConnInfo]int{}
-		_, err = Decode(context.Background(), src, DecodeOptions{Whole: true}, func(e *flow.Event) {
-			n := int64(0)
-			switch e.Kind {
-			case flow.KindRecord:
-				n = int64(e.Header.Len())
-			case flow.KindDesync:
-				n = e.Length
-			case flow.KindGap:
-				n = max(0, e.Length)
-			case flow.KindTruncated:
-				n = e.Got
-			case flow.KindClosed:
-				closed[e.Conn]++
-				return
-			default:
-				return
-			}
-			d := direction{e.Conn, int(e.Dir)}
-			if e.Offset != next[d] {
-				t.Errorf("%v at %d, want %d", e.Kind, e.Offset, next[d])
-			}
-			next[d] += n
-		})
-		if err != nil {
-			t.Error(err)
-		}
-		for d := range next {
-			if closed[d.conn] != 1 {
-				t.Errorf("closed %d times", closed[d.conn])
-			}
-		}
-	})
 }

@@ -43,7 +43,7 @@ func parseSocat(line []byte) (h socatHead, ok bool) {
 		h.side = B
 	}
 	var to int64
-	if _, err := fmt.Sscanf(string(line[bytes.Index(line, []byte("length=")):]), "length=%d from=%d to=%d", &h.length, &h.from, &to); err != nil {
+	if _, err := fmt.Sscanf(string(bytes.Join(f[3:], []byte(" "))), "length=%d from=%d to=%d", &h.length, &h.from, &to); err != nil {
 		return h, false
 	}
 	clock, fraction, _ := bytes.Cut(f[2], []byte("."))

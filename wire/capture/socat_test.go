@@ -66,6 +66,9 @@ func TestSocat(t *testing.T) {
 	if _, _, err := Open(strings.NewReader(request+"........\n"+answer+"....\n"), Options{}); err == nil || !strings.Contains(err.Error(), "socat -x") {
 		t.Errorf("-v alone: %v", err)
 	}
+	if _, ok := parseSocat([]byte("< STDERR id=1 a b c")); ok {
+		t.Error("a line of the text form was taken for socat's")
+	}
 	if got := socatBytes(nil, []byte(" 41 42  AB"), 9); !bytes.Equal(got, []byte("AB")) {
 		t.Errorf("got %q", got)
 	}
