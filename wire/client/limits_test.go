@@ -87,6 +87,36 @@ func TestSlowUpload(t *testing.T) {
 	})
 }
 
+// Bytes that go in the middle of a write count when they go, not when the write
+// is done.
+func TestProgressInsideWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a := pair(t, Options{Idle: 10 * time.Second})
+		go func() {
+			a.want(wire.TypeBeginRequest, 1)
+			a.want(wire.TypeParams, 1)
+			a.want(wire.TypeParams, 1)
+			time.Sleep(9600 * time.Millisecond)
+			a.Conn.Read(make([]byte, 1000))
+			time.Sleep(9 * time.Second)
+			io.CopyN(io.Discard, a.Conn, wire.HeaderLen+bodyPiece-1000)
+			a.send(end(1))
+			io.Copy(io.Discard, a.Conn)
+		}()
+		body, more := io.Pipe()
+		go func() {
+			time.Sleep(5500 * time.Millisecond)
+			more.Write(make([]byte, bodyPiece))
+		}()
+		r := mustDo(t, c, Request{Stdin: body})
+		if _, err := r.Wait(); err != nil {
+			t.Error(err)
+		}
+		more.Close()
+		a.Close()
+	})
+}
+
 func TestContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a := pair(t, Options{})
