@@ -253,12 +253,13 @@ func BenchmarkIdleConns(b *testing.B) {
 		v := newVictim(b, "hello", Limits{Conns: n + 10, IdleTime: -1})
 		before := v.memory("VmRSS")
 		request := benchRequest()
+		var conns []net.Conn
 		for range n {
 			nc, err := net.Dial("unix", v.addr)
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer nc.Close()
+			conns = append(conns, nc)
 			if _, err := nc.Write(request); err != nil {
 				b.Fatal(err)
 			}
@@ -274,6 +275,9 @@ func BenchmarkIdleConns(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(v.memory("VmRSS")-before)/n, "B/conn")
+		for _, nc := range conns {
+			nc.Close()
+		}
 	}
 
 }
