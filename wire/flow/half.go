@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"sync"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -84,6 +85,7 @@ func (c *Conn) gather(h *half, p []byte) (n int) {
 		want = wire.ParseHeader((*[wire.HeaderLen]byte)(h.buf)).Len()
 	}
 	n = min(want-len(h.buf), len(p))
+	h.reserve(want)
 	h.buf = append(h.buf, p[:n]...)
 	h.offset += int64(n)
 	if len(h.buf) < wire.HeaderLen {
@@ -118,11 +120,25 @@ func (h *half) lose(head wire.Header) {
 	h.mode, h.hint, h.scan = searching, head.Hint(), 1
 }
 
+var largeBuffers = sync.Pool{New: func() any { return new([wire.MaxRecord]byte) }}
+
+// reserve makes room for a record of n bytes; a large one is borrowed.
+func (h *half) reserve(n int) {
+	if n > maxIdleBuffer && cap(h.buf) < n {
+		h.buf = append(largeBuffers.Get().(*[wire.MaxRecord]byte)[:0], h.buf...)
+	}
+}
+
 // release empties the buffer, and does not keep a large one.
 func (h *half) release() {
-	h.buf = h.buf[:0]
-	if cap(h.buf) > maxIdleBuffer {
+	switch {
+	case cap(h.buf) == wire.MaxRecord:
+		largeBuffers.Put((*[wire.MaxRecord]byte)(h.buf[:wire.MaxRecord]))
 		h.buf = nil
+	case cap(h.buf) > maxIdleBuffer:
+		h.buf = nil
+	default:
+		h.buf = h.buf[:0]
 	}
 }
 

@@ -73,7 +73,7 @@ func (c *Conn) resolve(h *half) *Request {
 	if s == nil || s.Dir != h.dir {
 		return r
 	}
-	blind := c.blind || h.dir == wire.ToServer && c.halves[wire.ToApp].offset == 0
+	oneSided := h.dir == wire.ToServer && c.halves[wire.ToApp].offset == 0
 	began := s.Type == wire.TypeBeginRequest
 	if r != nil {
 		if !began || !r.partial {
@@ -81,8 +81,10 @@ func (c *Conn) resolve(h *half) *Request {
 		}
 		c.requestEnded(h, r, h.cur.at) // its end is among what was not seen
 	}
+	// Of an id that was used before, what comes after its end is late; unless
+	// nobody could have seen that it was used again.
 	_, known := c.begun[h.cur.RequestID]
-	if !began && (!blind || known) {
+	if !began && !oneSided && (known || !c.blind) {
 		return nil
 	}
 	if len(c.active) >= MaxActive {

@@ -99,11 +99,8 @@ func judge(b []byte, dir wire.Direction, final bool) verdict {
 	if n == 0 {
 		return whenFinal(final, no)
 	}
-	if s := head.Type.Spec(); s.Shape == wire.Fixed {
-		if knownBody(s, rec.Content) {
-			return header
-		}
-		return no
+	if s := head.Type.Spec(); s.Shape == wire.Fixed && knownBody(s, rec.Content) {
+		return header
 	}
 	switch next := b[n:]; {
 	case !plausible(next, dir):
@@ -139,9 +136,10 @@ func plausible(b []byte, dir wire.Direction) bool {
 }
 
 // knownBody reports whether the fields of a fixed body have values with names.
+// An unknown type is what UNKNOWN_TYPE is about.
 func knownBody(s *wire.Spec, body []byte) bool {
 	for _, f := range s.Body {
-		if f.Enum != nil && !f.Enum.Known(f.Uint(body)) {
+		if f.Enum != nil && s.Type != wire.TypeUnknownType && !f.Enum.Known(f.Uint(body)) {
 			return false
 		}
 	}
