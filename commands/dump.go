@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 
 type dumpOptions struct {
 	output
+	recording
+	iface  string
 	from   choice
 	ports  ports
 	strict bool
@@ -37,10 +40,11 @@ func (o *dumpOptions) flags() []cli.Flag {
 	shown := o.output.flags("text", "show it as `FORMAT`, one of those above", "f")
 	return append([]cli.Flag{
 		choiceFlag(input, "from", nil, "read the input as `FORMAT`, one of those above, instead of finding out", &o.from),
-		&cli.GenericFlag{Name: "port", Category: input, Usage: "decode what goes to the TCP port `N`, whatever it looks like; may come several times", Value: &o.ports},
+		&cli.StringFlag{Name: "interface", Category: input, Usage: "decode what passes the network interface `NAME` (any: all of them), until Ctrl-C", Destination: &o.iface},
+		&cli.GenericFlag{Name: "port", Category: input, Usage: "decode what goes to the TCP port `N`, whatever it looks like; with --interface, only that; may come several times", Value: &o.ports},
 		&cli.GenericFlag{Name: "limit", Category: input, Usage: "stop after `N` records", Value: &o.limit},
 		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count)", Destination: &o.strict},
-	}, append(shown, o.partFlag())...)
+	}, append(append(shown, o.partFlag()), o.recording.flags(outputFlags)...)...)
 }
 
 // inputHelp explains the kinds of input, a line each.
@@ -62,12 +66,17 @@ func dumpCommand(env *Env) *cli.Command {
 Decodes FastCGI from packet captures, raw bytes, hex dumps, traces and what else people paste.
 Which it is, which connections speak FastCGI, and which end is the application, is found out from
 the bytes. Without FILE, or where it is -, standard input is read, and shown as it comes.
+With --interface the packets of a network interface are (on Linux, with CAP_NET_RAW).
+
+--record keeps the conversations that are shown, whatever they were read from, as packets:
+where there was no TCP/IP around them, as with Unix sockets, it is made up.
 
 Exit codes: 3 when the input is empty or holds no FastCGI, and with --strict when a rule is broken.
 
 Examples:
   fcgiscope dump php.pcap
   tcpdump -i lo -U -w - 'tcp port 9000' | fcgiscope dump -f table
+  sudo fcgiscope dump --interface lo --port 9000 -f summary --record php.pcapng
   fcgiscope dump php.pcap -f jsonl --events request | jq .uri
   xclip -o | fcgiscope dump
 
@@ -85,11 +94,11 @@ Formats of output:
 
 // dump decodes the files one after the other.
 func dump(ctx context.Context, env *Env, o dumpOptions) error {
-	if err := o.output.check(); err != nil {
+	if err := cmp.Or(o.output.check(), o.recording.check(), o.checkLive()); err != nil {
 		return err
 	}
 	files := o.files
-	if len(files) == 0 {
+	if len(files) == 0 && o.iface == "" {
 		if env.Terminal.Stdin {
 			return withHint(usagef("dump: no file given"), "to read from the terminal: fcgiscope dump -")
 		}
@@ -99,7 +108,17 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.recording.file != "" {
+		r, err := o.recording.open(files)
+		if err != nil {
+			return err
+		}
+		sink = pretty.Tee(sink, r)
+	}
 	d := dumper{env: env, o: o, format: format, sink: sink}
+	if o.iface != "" {
+		d.failed = append(d.failed, d.live(ctx, o.iface))
+	}
 	for _, name := range files {
 		d.failed = append(d.failed, d.file(ctx, name))
 		if d.broken != nil || ctx.Err() != nil {
@@ -110,7 +129,11 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 	if d.broken != nil {
 		return outputError{d.broken}
 	}
-	return d.verdict()
+	err = d.verdict()
+	if err != nil && o.iface != "" {
+		return ended{err}
+	}
+	return err
 }
 
 // A dumper shows several inputs through one sink.

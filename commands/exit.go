@@ -93,7 +93,7 @@ func withHint(err error, hint string) error {
 
 // report tells the user about err and returns the exit code for it.
 func report(ctx context.Context, env *Env, err error) int {
-	if err != nil && ctx.Err() != nil && !isReaderGone(err) {
+	if err != nil && ctx.Err() != nil && !isReaderGone(err) && !is[ended](err) {
 		err = interrupted{errInterrupted}
 	}
 	code := exitCode(err)
@@ -102,6 +102,11 @@ func report(ctx context.Context, env *Env, err error) int {
 	}
 	return code
 }
+
+// An ended error is the result of a command whose normal end is an interrupt.
+type ended struct{ error }
+
+func (e ended) Unwrap() error { return e.error }
 
 // explain prints err and its advice; of several errors, each.
 func explain(env *Env, err error) {
