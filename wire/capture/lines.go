@@ -7,10 +7,6 @@ import (
 	"io"
 )
 
-// maxLine is the longest line of a text input that is read as lines, in bytes:
-// a record in the longest way in which it is printed.
-const maxLine = bufferLen
-
 // A decoder makes bytes of the pieces of a text: of lines, or of whatever a
 // read brings.
 type decoder interface {
