@@ -193,6 +193,7 @@ func (a *assembler) pass(c *tcpConn, dir uint8, p *waitingPart) {
 	case ChunkFin:
 		if !h.finished && p.seq == h.next {
 			h.finished = true
+			h.next++ // FIN takes a sequence number, and a RST may follow it
 			a.chunk(c, dir, Chunk{Kind: ChunkFin, At: p.at, Frame: p.frame})
 		}
 	case ChunkRst:

@@ -106,6 +106,7 @@ func TestTCP(t *testing.T) {
 		{"no SYN-ACK", []wireSeg{syn, ack, {0, 0, 1, 1, "a", 0}, {1, 0, 1, 2, "X", 0}}, "A:a B:X end"},
 		{"one side alone", []wireSeg{syn, ack, {0, 0, 1, 1, "a", 0}, {0, 0, 2, 11, "", 0}, {0, 0, 2, 11, "b", 0}}, "A:a B?10 A:b end"},
 		{"half closed", open(wireSeg{0, flagFIN, 1, 1, "a", 0}, wireSeg{1, 0, 1, 3, "X", 0}, wireSeg{1, 0, 2, 3, "Y", 0}), "A:a A.fin B:X B:Y end"},
+		{"reset behind FIN", open(wireSeg{0, flagFIN, 1, 1, "a", 0}, wireSeg{1, 0, 1, 3, "X", 0}, wireSeg{0, flagRST, 3, 0, "", 0}), "A:a A.fin B:X A.rst end"},
 		{"nothing sent", open(wireSeg{0, flagFIN, 1, 1, "", 0}, wireSeg{1, flagFIN, 1, 2, "", 0}), "A.fin B.fin end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
