@@ -57,7 +57,7 @@ func bind(ctx context.Context, a Addr, o ListenOptions) (net.Listener, error) {
 		if network != "unix" || o.Mode == 0 {
 			return nil
 		}
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(o.Mode.Perm())) })
+		return c.Control(func(fd uintptr) { _ = chmodSocket(fd, o.Mode) })
 	}}
 	l, err := config.Listen(ctx, a.Network, a.Address)
 	if err != nil || o.Backlog <= 0 {
@@ -77,7 +77,7 @@ func setBacklog(l syscall.Conn, n int) error {
 		return err
 	}
 	var listenErr error
-	err = raw.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), n) })
+	err = raw.Control(func(fd uintptr) { listenErr = listenAgain(fd, n) })
 	return errors.Join(err, os.NewSyscallError("listen", listenErr))
 }
 
