@@ -117,13 +117,9 @@ func (l *link) stirred() bool {
 	if err != nil {
 		return true
 	}
-	quiet := false
-	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		quiet = err == syscall.EAGAIN
-	})
-	return err != nil || !quiet
+	silent := false
+	err = raw.Control(func(fd uintptr) { silent = nothingToRead(fd) })
+	return err != nil || !silent
 }
 
 // Raw is a connection for those who send and read records by themselves. What
