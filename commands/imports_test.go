@@ -41,6 +41,7 @@ var layers = map[string][]string{
 	"wire/text":      {"wire"},
 	"wire/cgi":       {"wire"},
 	"wire/flow":      {"wire", "wire/cgi"},
+	"wire/redact":    {"wire", "wire/flow"},
 	"wire/transport": {},
 	"wire/capture":   {"wire", "wire/text", "wire/flow"},
 	"wire/client":    {"wire", "wire/cgi", "wire/flow", "wire/transport"},
@@ -55,7 +56,8 @@ var layers = map[string][]string{
 // standardOnly are the packages that other programs import without getting
 // anything from outside the standard library.
 var standardOnly = []string{
-	"wire", "wire/text", "wire/flow", "wire/cgi", "wire/transport", "wire/client", "wire/server", "wire/capture", "wire/tap", "wire/diagnose",
+	"wire", "wire/text", "wire/flow", "wire/cgi", "wire/redact", "wire/transport", "wire/client", "wire/server", "wire/capture",
+	"wire/tap", "wire/diagnose",
 }
 
 // testOnly are packages that tests use, and programs that are no part of this
