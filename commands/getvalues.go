@@ -2,12 +2,10 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -46,7 +44,8 @@ Sends GET_VALUES on a connection of its own and says what the answer means. With
 for the three values of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS and FCGI_MPXS_CONNS. Many
 applications tell only some of them, and some never answer (uwsgi) or die of it (ruby-fcgi).
 
-Exit codes: 3 when the application closes without an answer or sends something else.
+Exit codes: 3 when the application closes without an answer or sends something else, 4 when it
+answers that it does not know GET_VALUES.
 
 Examples:
   fcgiscope get-values 127.0.0.1:9000
@@ -119,12 +118,20 @@ func valuesFailure(ctx context.Context, t target, err error) error {
 
 // A valueRow is a name and what became of it.
 type valueRow struct {
-	Name        string  `json:"name"`
-	Value       *string `json:"value,omitempty"` // nil: not told
-	ValueBase64 []byte  `json:"value_base64,omitempty"`
-	Asked       bool    `json:"asked"`
-	Answered    bool    `json:"answered"`
-	Meaning     string  `json:"meaning"`
+	Name            string
+	Value           *string // nil: not told
+	Asked, Answered bool
+	Meaning         string
+}
+
+// append appends the row as a line of JSON Lines.
+func (r *valueRow) append(dst []byte) []byte {
+	dst = pretty.AppendText(append(dst, '{'), "name", []byte(r.Name))
+	if r.Value != nil {
+		dst = pretty.AppendText(dst, "value", []byte(*r.Value))
+	}
+	dst = fmt.Appendf(dst, `,"asked":%t,"answered":%t`, r.Asked, r.Answered)
+	return append(pretty.AppendText(dst, "meaning", []byte(r.Meaning)), "}\n"...)
 }
 
 // valueRows puts the answers beside the names that were asked for, in that
@@ -188,14 +195,7 @@ func printValues(env *Env, format string, rows []valueRow) error {
 	if format == "jsonl" {
 		var out []byte
 		for _, row := range rows {
-			if row.Value != nil && !utf8.ValidString(*row.Value) {
-				row.Value, row.ValueBase64 = nil, []byte(*row.Value)
-			}
-			line, err := json.Marshal(row)
-			if err != nil {
-				return fmt.Errorf("get-values: %w", err)
-			}
-			out = append(append(out, line...), '\n')
+			out = row.append(out)
 		}
 		return write(env.Stdout, out)
 	}

@@ -44,6 +44,27 @@ func TestMeaningOf(t *testing.T) {
 	}
 }
 
+// TestValueRowJSON: no character that would steer a terminal, and none lost.
+func TestValueRowJSON(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, value, want string }{
+		{"A", "-", `{"name":"A","asked":true,"answered":false,"meaning":"<m>"}`},
+		{"A", "", `{"name":"A","value":"","asked":true,"answered":false,"meaning":"<m>"}`},
+		{"A\u202e", "\"1\"", `{"name":"A\u202e","value":"\"1\"","asked":true,"answered":false,"meaning":"<m>"}`},
+		{"\x1b", "\u009b31m", `{"name_base64":"Gw==","value_base64":"wpszMW0=","asked":true,"answered":false,"meaning":"<m>"}`},
+		{"\xff", "\x7f", `{"name_base64":"/w==","value_base64":"fw==","asked":true,"answered":false,"meaning":"<m>"}`},
+	}
+	for _, tt := range tests {
+		row := valueRow{Name: tt.name, Asked: true, Meaning: "<m>"}
+		if tt.value != "-" {
+			row.Value = &tt.value
+		}
+		if got := string(row.append(nil)); got != tt.want+"\n" {
+			t.Errorf("%q=%q:\n got %s want %s", tt.name, tt.value, got, tt.want)
+		}
+	}
+}
+
 // TestValueRows: answers stand beside what was asked for, and what nobody asked
 // for or what comes twice is not lost.
 func TestValueRows(t *testing.T) {

@@ -57,6 +57,18 @@ func (o *object) text(k, base64Key string, v []byte) {
 	o.b = appendJSONString(o.b, v)
 }
 
+// AppendText appends the member key of a JSON object as jsonl has it: v as a
+// string where nothing of it would be lost or hidden, otherwise in base64
+// under the key with _base64. The key needs no escaping.
+func AppendText(dst []byte, key string, v []byte) []byte {
+	o := object{dst}
+	o.text(key, key+"_base64", v)
+	if len(dst) == 0 || dst[len(dst)-1] == '{' { // no comma before the first
+		return append(dst, o.b[len(dst)+1:]...)
+	}
+	return o.b
+}
+
 // isText reports whether b is valid UTF-8 without control characters other
 // than tab.
 func isText(b []byte) bool {
