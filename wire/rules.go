@@ -25,9 +25,9 @@ type RuleID string
 // A Rule is something that the specification says about a conversation and
 // that can be seen to be broken on the wire.
 type Rule struct {
-	ID      RuleID
+	ID      RuleID // its name
 	Section string // of the FastCGI specification
-	Level   Level
+	Level   Level  // how binding it is
 	Text    string // what has to hold, one sentence
 }
 
@@ -57,6 +57,7 @@ const (
 	RuleStreamOrder       RuleID = "stream-order"
 	RuleStreamUnended     RuleID = "stream-unended"
 	RuleStdoutUnended     RuleID = "stdout-unended"
+	RuleStderrUnended     RuleID = "stderr-unended"
 	RuleOutputEarly       RuleID = "output-early"
 	RuleEarlyAnswer       RuleID = "early-answer"
 	RuleStreamRole        RuleID = "stream-role"
@@ -109,6 +110,7 @@ var rules = []Rule{
 	{RuleStreamOrder, "6.1", Must, "The inputs of a request come one after the other: PARAMS, STDIN, DATA."},
 	{RuleStreamUnended, "6.1", Must, "A stream of a request is ended by an empty record."},
 	{RuleStdoutUnended, "6.1", Note, "STDOUT is ended by an empty record before END_REQUEST; php-fpm never sends it."},
+	{RuleStderrUnended, "6.1", Note, "STDERR that has content is ended by an empty record before END_REQUEST."},
 	{RuleOutputEarly, "6.2", Must, "Output starts after the end of PARAMS; for a FILTER after the end of STDIN."},
 	{RuleEarlyAnswer, "6.2", Note, "The application may answer before it has read its input; the rest of the input is lost."},
 	{RuleStreamRole, "6.1", Must, "DATA is for the role FILTER, and an AUTHORIZER gets no input but PARAMS."},
@@ -126,9 +128,9 @@ var rules = []Rule{
 	{RuleValueNUL, "6.1", Must, "A textual value holds no NUL byte; php-fpm and libfcgi cut it there."},
 	{RuleGetValuesValue, "4.1", Must, "GET_VALUES has names only, the values are empty."},
 	{RuleGetValuesUnknown, "4.1", Note, "The specification defines FCGI_MAX_CONNS, FCGI_MAX_REQS and FCGI_MPXS_CONNS; others are left out of the answer."},
-	{RuleGetValuesAnswer, "4.1", Must, "GET_VALUES_RESULT answers a GET_VALUES and names only what was asked for."},
+	{RuleGetValuesAnswer, "4.1", Must, "GET_VALUES is answered with one GET_VALUES_RESULT, which names only what was asked for."},
 	{RuleGetValuesInvalid, "4.1", Must, "FCGI_MAX_CONNS and FCGI_MAX_REQS are decimal numbers, FCGI_MPXS_CONNS is 0 or 1."},
-	{RuleUnknownTypeAnswer, "4.2", Must, "UNKNOWN_TYPE answers a management record of the type that it names."},
+	{RuleUnknownTypeAnswer, "4.2", Must, "A management record of an unknown type is answered with UNKNOWN_TYPE, which names that type, and nothing else is."},
 	{RuleMultiplexRefused, "5.5", Note, "The application takes one request at a time on this connection."},
 	{RuleNoEnd, "5.5", Must, "Every request is ended by END_REQUEST before the application closes the connection."},
 	{RuleAbortUnanswered, "5.4", Must, "ABORT_REQUEST is answered with END_REQUEST."},

@@ -104,6 +104,9 @@ func (c *Conn) Close(at time.Time, how CloseKind, err error, emit func(*Event)) 
 		c.unfinished(h, r, how)
 		c.requestEnded(h, r, at)
 	}
+	if closer(how) == wire.ToServer {
+		c.unanswered(h, how)
+	}
 	if how == CloseByApp && len(open) == 0 && c.kept {
 		c.report(h, nil, wire.RuleKeepConn, "the application closed a connection that it was asked to keep")
 	}

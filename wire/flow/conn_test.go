@@ -118,7 +118,7 @@ var conversation = []step{
 func TestRequestFollowed(t *testing.T) {
 	got := run(t, true, conversation, all)
 	want := []string{"connection", "record", "begun", "record", "pair", "pair", "pair", "record", "record", "record",
-		"record", "record", "record", "response", "record", "record", "request", "closed"}
+		"record", "record", "record", "response", "record", "record", "finding", "request", "closed"}
 	var kinds []string
 	for _, l := range got {
 		kinds = append(kinds, strings.Fields(l)[0])

@@ -89,3 +89,20 @@ func unknownType(c *Conn, h *half, _ *Request, content []byte) {
 		c.report(h, nil, wire.RuleUnknownTypeAnswer, fmt.Sprintf("no management record of type %v was sent", u.Type))
 	}
 }
+
+// unanswered reports the management records that the application has left
+// without an answer when it closed the connection.
+func (c *Conn) unanswered(h *half, how CloseKind) {
+	if c.unseen(nil) {
+		return
+	}
+	h.cur.RequestID = 0
+	if c.asks > 0 {
+		c.report(h, nil, wire.RuleGetValuesAnswer, fmt.Sprintf("GET_VALUES was not answered, but %v", how))
+	}
+	for t := range 256 {
+		if c.unknowns[wire.Type(t)] > 0 {
+			c.report(h, nil, wire.RuleUnknownTypeAnswer, fmt.Sprintf("%v was not answered, but %v", wire.Type(t), how))
+		}
+	}
+}

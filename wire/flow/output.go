@@ -152,8 +152,11 @@ func (c *Conn) completed(h *half, r *Request) {
 		return
 	}
 	c.endHeader(h, r)
-	if !r.StdoutEnded {
+	switch {
+	case !r.StdoutEnded: // who does not end STDOUT does not end STDERR either
 		c.report(h, r, wire.RuleStdoutUnended, "")
+	case r.Stderr > 0 && !r.StderrEnded:
+		c.report(h, r, wire.RuleStderrUnended, "")
 	}
 	if open := r.openInput(); open != "" && c.halves[wire.ToApp].offset > 0 {
 		c.report(h, r, wire.RuleEarlyAnswer, open+" has not ended")
