@@ -7,9 +7,9 @@ import "encoding/binary"
 
 // BeginRequest is the body of BEGIN_REQUEST. See FastCGI 1.0, section 5.1.
 type BeginRequest struct {
-	Role     Role
-	Flags    Flags
-	Reserved [5]byte
+	Role     Role    // what the app is asked to be
+	Flags    Flags   // KeepConn, and bits that mean nothing
+	Reserved [5]byte // to be ignored
 }
 
 // Append appends the eight bytes of b to dst.
@@ -31,9 +31,9 @@ func ParseBeginRequest(content []byte) (b BeginRequest, err error) {
 
 // EndRequest is the body of END_REQUEST. See FastCGI 1.0, section 5.5.
 type EndRequest struct {
-	AppStatus uint32 // for a CGI program its exit status
-	Status    ProtocolStatus
-	Reserved  [3]byte // php-fpm sends uninitialised memory here
+	AppStatus uint32         // for a CGI program its exit status
+	Status    ProtocolStatus // how the request ended for the protocol
+	Reserved  [3]byte        // php-fpm sends uninitialised memory here
 }
 
 // Append appends the eight bytes of e to dst.
@@ -55,8 +55,8 @@ func ParseEndRequest(content []byte) (e EndRequest, err error) {
 
 // UnknownTypeBody is the body of UNKNOWN_TYPE. See FastCGI 1.0, section 4.2.
 type UnknownTypeBody struct {
-	Type     Type // the type that the app does not know
-	Reserved [7]byte
+	Type     Type    // the type that the app does not know
+	Reserved [7]byte // to be ignored
 }
 
 // Append appends the eight bytes of u to dst.

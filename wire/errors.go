@@ -22,8 +22,8 @@ func (e *TruncatedError) Unwrap() error { return io.ErrUnexpectedEOF }
 
 // A BodyError says that a fixed body has the wrong length.
 type BodyError struct {
-	Type      Type
-	Want, Got int // bytes
+	Type      Type // of the record
+	Want, Got int  // bytes
 }
 
 // Error says where and how much.

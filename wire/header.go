@@ -15,9 +15,9 @@ const Version1 = 1
 
 // A Header is the fixed part of a record. See FastCGI 1.0, section 3.3.
 type Header struct {
-	Version       uint8
-	Type          Type
-	RequestID     uint16
+	Version       uint8  // Version1
+	Type          Type   // of the record, and so of its content
+	RequestID     uint16 // 0 for management records, another one for all others
 	ContentLength uint16 // bytes of content that follow the header
 	PaddingLength uint8  // bytes of padding that follow the content
 	Reserved      uint8  // to be ignored; kept, because a debugger shows it

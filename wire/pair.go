@@ -8,7 +8,7 @@ const MaxPairLen = 1<<31 - 1
 
 // A Pair is a name-value pair. See FastCGI 1.0, section 3.4.
 type Pair struct {
-	Name, Value []byte
+	Name, Value []byte // any bytes, at most MaxPairLen of each
 	// WideName and WideValue: the length is written in 4 bytes although 1
 	// would do. They have no meaning for lengths above 127.
 	WideName, WideValue bool

@@ -3,8 +3,8 @@ package wire
 // A Record is one record as it is on the wire. See FastCGI 1.0, section 3.3.
 type Record struct {
 	Header
-	Content []byte
-	Padding []byte
+	Content []byte // at most MaxContent bytes
+	Padding []byte // at most MaxPadding bytes, which mean nothing
 }
 
 // Append appends the bytes of r to dst. The lengths in the header that is

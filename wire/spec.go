@@ -62,15 +62,15 @@ const (
 
 // A Spec says what a record type is.
 type Spec struct {
-	Type       Type
+	Type       Type      // the number
 	Name       string    // as in the specification, without FCGI_
 	Section    string    // of the FastCGI specification
 	Dir        Direction // who it is sent to
 	Management bool      // the request id must be 0
 	Stream     bool      // part of a stream that an empty record ends
-	Shape      Shape
-	BodyLen    int     // bytes, for Fixed
-	Body       []Field // for Fixed: every byte accounted for, reserved included
+	Shape      Shape     // what the content is made of
+	BodyLen    int       // bytes, for Fixed
+	Body       []Field   // for Fixed: every byte accounted for, reserved included
 }
 
 // A Field is a part of a fixed body.

@@ -35,19 +35,22 @@ type Request struct {
 	RemoteAddr, RemotePort             string // "" is 127.0.0.1, 0
 
 	// Of the file that a FILTER works on. See FastCGI 1.0, section 6.4.
-	DataLength   int64 // bytes
-	DataModified time.Time
+	DataLength   int64     // bytes
+	DataModified time.Time // sent in seconds since 1970
 }
 
 // A Field is a field of an HTTP header.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name, Value string // as in HTTP, without the colon
+}
 
 // A ParamError says that a request has no representation as parameters.
 type ParamError struct {
 	Name string // of the parameter, the header field or the part of Request
-	Why  string
+	Why  string // what is wrong with it
 }
 
+// Error names the parameter and says what is wrong.
 func (e *ParamError) Error() string { return fmt.Sprintf("cgi: %q: %s", e.Name, e.Why) }
 
 // Params returns the parameters of r in the order in which nginx sends them.

@@ -42,9 +42,11 @@ type Options struct {
 	// MaxBuffer is how many bytes of a multiplexed answer may wait to be read;
 	// 0 means 256 KiB. See ErrBehind.
 	MaxBuffer int
-	// Pad, Chunk and SplitPairs are those of wire.Writer.
-	Pad        func(content int) (padding int)
-	Chunk      int
+	// Pad is wire.Writer.Pad, for the records that are sent.
+	Pad func(content int) (padding int)
+	// Chunk is wire.Writer.Chunk, in bytes.
+	Chunk int
+	// SplitPairs is wire.Writer.SplitPairs.
 	SplitPairs bool
 	// Observe is told every byte sent and received; nil is nobody.
 	Observe Observer

@@ -32,6 +32,7 @@ type ClosedError struct {
 	Err            error // io.EOF, a *wire.TruncatedError, a reset …
 }
 
+// Error says how much had come, and why no more did.
 func (e *ClosedError) Error() string {
 	s := fmt.Sprintf("client: connection closed without END_REQUEST, after %d bytes (%d of STDOUT, %d of STDERR)", e.Received, e.Stdout, e.Stderr)
 	if e.Received == 0 {
@@ -46,12 +47,13 @@ func (e *ClosedError) Unwrap() error { return e.Err }
 // A ProtocolError says that what came is no FastCGI, or belongs to no request
 // of ours, so that the connection cannot be used.
 type ProtocolError struct {
-	Rule   wire.RuleID
+	Rule   wire.RuleID // that is broken
 	Offset int64       // of the record in what the app sent on the connection
 	Header wire.Header // of the record
 	Hint   string      // what the bytes look like, or ""
 }
 
+// Error says what came instead, and where.
 func (e *ProtocolError) Error() string {
 	s := fmt.Sprintf("client: offset %d: ", e.Offset)
 	switch e.Rule {
@@ -68,10 +70,11 @@ func (e *ProtocolError) Error() string {
 
 // A TimeoutError says that no byte came or went for Idle.
 type TimeoutError struct {
-	Idle     time.Duration
-	Received int64 // bytes on the connection since the request was begun
+	Idle     time.Duration // Options.Idle
+	Received int64         // bytes on the connection since the request was begun
 }
 
+// Error says how long nothing came.
 func (e *TimeoutError) Error() string {
 	if e.Received == 0 {
 		return fmt.Sprintf("client: no answer for %v", e.Idle)
@@ -91,16 +94,18 @@ type LimitError struct {
 	Limit int64 // bytes
 }
 
+// Error says which limit it is.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("client: more than %d bytes of STDOUT", e.Limit)
 }
 
 // A SendError says that the input of a request could not be read.
 type SendError struct {
-	Stream wire.Type
-	Err    error
+	Stream wire.Type // STDIN or DATA
+	Err    error     // of the reader
 }
 
+// Error says which stream could not be read, and why.
 func (e *SendError) Error() string {
 	return fmt.Sprintf("client: read %v to send: %v", e.Stream, e.Err)
 }
@@ -111,7 +116,7 @@ func (e *SendError) Unwrap() error { return e.Err }
 // A Violation is something that the app did wrong and that did not keep us from
 // reading on.
 type Violation struct {
-	Rule   wire.RuleID
-	Offset int64 // of the record in what the app sent on the connection
-	Header wire.Header
+	Rule   wire.RuleID // that is broken
+	Offset int64       // of the record in what the app sent on the connection
+	Header wire.Header // of the record
 }

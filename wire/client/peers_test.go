@@ -162,7 +162,7 @@ func TestPHPLargeAnswer(t *testing.T) {
 func TestPHPValues(t *testing.T) {
 	peer := wiretest.RealPeer(t, "php-fpm")
 	v, err := mustDial(t, addrs(t, peer)[0], Options{}).Values(t.Context())
-	if err != nil || len(v) != 1 || string(v[0].Name) != MultiConn || string(v[0].Value) != "0" {
+	if err != nil || len(v) != 1 || string(v[0].Name) != wire.MpxsConns || string(v[0].Value) != "0" {
 		t.Errorf("%v, %v", v, err)
 	}
 }
@@ -245,7 +245,7 @@ func TestPeers(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				v, err := mustDial(t, addr, Options{}).Values(ctx)
 				cancel()
-				if _, ok := wire.Lookup(v, MultiConn); err != nil || !ok {
+				if _, ok := wire.Lookup(v, wire.MpxsConns); err != nil || !ok {
 					t.Errorf("%v: %v, %v", addr, v, err)
 				}
 			}

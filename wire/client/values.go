@@ -11,30 +11,24 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire"
 )
 
-// The names that an app may be asked for. See FastCGI 1.0, section 4.1.
-const (
-	MaxConns  = "FCGI_MAX_CONNS"  // connections that the app takes at once
-	MaxReqs   = "FCGI_MAX_REQS"   // requests that it takes at once
-	MultiConn = "FCGI_MPXS_CONNS" // "1" if it takes several on a connection
-)
-
 // An UnknownTypeError says that the app answered GET_VALUES with UNKNOWN_TYPE.
 type UnknownTypeError struct {
 	Type wire.Type // that the app says it does not know
 }
 
+// Error names the type.
 func (e *UnknownTypeError) Error() string {
 	return fmt.Sprintf("client: the app does not know %v", e.Type)
 }
 
-// Values asks the app for the values of names, of MaxConns, MaxReqs and
-// MultiConn if there are none, and closes the connection, which must be a new
+// Values asks the app for the values of names, of wire.ValueNames if there are
+// none, and closes the connection, which must be a new
 // one: some apps do not survive it, and many do not answer, so ctx should be a
 // short one. The pairs are as the app sent them, and may be fewer, others, or
 // none. See FastCGI 1.0, section 4.1.
 func (c *Conn) Values(ctx context.Context, names ...string) ([]wire.Pair, error) {
 	if len(names) == 0 {
-		names = []string{MaxConns, MaxReqs, MultiConn}
+		names = wire.ValueNames()
 	}
 	c.mu.Lock()
 	err := c.err
@@ -114,13 +108,13 @@ func valuesRecord(names []string) wire.Record {
 }
 
 // InFlight returns the Options.InFlight for an app that answered GET_VALUES
-// with values: want, but not more than MaxReqs, if the app takes several
+// with values: want, but not more than wire.MaxReqs, if the app takes several
 // requests on a connection, else 1.
 func InFlight(values []wire.Pair, want int) int {
-	if v, _ := wire.Lookup(values, MultiConn); string(v) != "1" {
+	if v, _ := wire.Lookup(values, wire.MpxsConns); string(v) != "1" {
 		return 1
 	}
-	if v, ok := wire.Lookup(values, MaxReqs); ok {
+	if v, ok := wire.Lookup(values, wire.MaxReqs); ok {
 		if n, err := strconv.Atoi(string(v)); err == nil {
 			want = min(want, n)
 		}

@@ -16,14 +16,14 @@ func TestValues(t *testing.T) {
 	go func() {
 		rec := a.want(wire.TypeGetValues, 0)
 		names, err := wire.ParsePairs(rec.Content)
-		if err != nil || len(names) != 3 || string(names[2].Name) != MultiConn || len(names[2].Value) > 0 || len(rec.Padding) != 8 {
+		if err != nil || len(names) != 3 || string(names[2].Name) != wire.MpxsConns || len(names[2].Value) > 0 || len(rec.Padding) != 8 {
 			t.Errorf("%v, %v, padding %d", names, err, len(rec.Padding))
 		}
-		answer := wire.AppendPairs(nil, []wire.Pair{wire.NewPair(MultiConn, "1"), wire.NewPair(MaxReqs, "20")})
+		answer := wire.AppendPairs(nil, []wire.Pair{wire.NewPair(wire.MpxsConns, "1"), wire.NewPair(wire.MaxReqs, "20")})
 		a.send(wire.NewRecord(wire.TypeGetValuesResult, 0, answer))
 	}()
 	v, err := c.Values(t.Context())
-	if err != nil || len(v) != 2 || string(v[0].Name) != MultiConn {
+	if err != nil || len(v) != 2 || string(v[0].Name) != wire.MpxsConns {
 		t.Errorf("%v, %v", v, err)
 	}
 	for want, n := range map[int]int{64: 20, 5: 5, 0: 1} {
@@ -41,7 +41,7 @@ func TestValues(t *testing.T) {
 
 // Each name goes once, and no record goes without padding: libfcgi.
 func TestValuesRecord(t *testing.T) {
-	for _, names := range [][]string{{MaxConns, MaxConns, MaxConns, MaxReqs}, {"A"}, {"ABCDEF"}, {}} {
+	for _, names := range [][]string{{wire.MaxConns, wire.MaxConns, wire.MaxConns, wire.MaxReqs}, {"A"}, {"ABCDEF"}, {}} {
 		rec := valuesRecord(names)
 		pairs, err := wire.ParsePairs(rec.Content)
 		seen := make(map[string]bool)

@@ -58,8 +58,8 @@ const (
 	// KindClosed is the last event of a connection, and comes exactly once.
 	// Close, Open (the requests that had not ended), Err.
 	KindClosed
-	// KindLost is for sinks of live traffic: the observer was too slow and
-	// Length events, or pieces, were not seen. Conn may be nil.
+	// KindLost is for sinks: the observer was too slow, or had no room (Hint),
+	// and Length events, or pieces, were not seen. Conn may be nil.
 	KindLost
 )
 
@@ -93,76 +93,76 @@ func (k CloseKind) String() string {
 // ConnInfo says which connection an event belongs to. Unknown parts are zero,
 // but Fd, where 0 is a descriptor: -1.
 type ConnInfo struct {
-	N              int    // from 0, in order of first appearance
-	Network        string // "tcp", "unix", or "" where unknown
-	Client, Server string // the addresses of the web server's and the application's end
-	Pid, Fd        int
-	Opened         time.Time
+	N              int       // from 0, in order of first appearance
+	Network        string    // "tcp", "unix", or "" where unknown
+	Client, Server string    // the addresses of the web server's and the application's end
+	Pid, Fd        int       // of the process and the descriptor that was traced
+	Opened         time.Time // the first that was seen of it
 }
 
 // An Event is something that was seen on a connection. Which fields hold
 // something depends on Kind. It and everything it points to are valid during
 // the call that passes it on only; see Clone.
 type Event struct {
-	Kind    Kind
-	Dir     wire.Direction
-	Pieces  bool // KindRecord: the content was passed on in KindChunk events
-	Split   bool // KindPair: it began in an earlier record
-	Close   CloseKind
-	Conn    *ConnInfo
-	At      time.Time // zero where the input has no times; for a record that of its first byte
-	Offset  int64     // of the first byte of the thing in its direction
-	Index   int       // of a record in its direction, or of a pair in its stream
-	Header  wire.Header
-	Data    []byte
-	Padding []byte
-	Pair    wire.Pair
-	Request *Request
-	Finding *Finding
-	Length  int64
-	Got     int64
-	Hint    string
-	Open    []uint16
-	Err     error
+	Kind    Kind           // what is told
+	Dir     wire.Direction // where the bytes travel
+	Pieces  bool           // KindRecord: the content was passed on in KindChunk events
+	Split   bool           // KindPair: it began in an earlier record
+	Close   CloseKind      // KindClosed
+	Conn    *ConnInfo      // never nil, but for KindLost
+	At      time.Time      // zero where the input has no times; for a record that of its first byte
+	Offset  int64          // of the first byte of the thing in its direction
+	Index   int            // of a record in its direction, or of a pair in its stream
+	Header  wire.Header    // of the record
+	Data    []byte         // content of the record, or the bytes that are none
+	Padding []byte         // KindRecord
+	Pair    wire.Pair      // KindPair
+	Request *Request       // that the record belongs to; nil where there is none
+	Finding *Finding       // KindFinding
+	Length  int64          // bytes; KindGap, KindTruncated, KindLost
+	Got     int64          // bytes; KindTruncated
+	Hint    string         // KindDesync: what the bytes look like, or ""
+	Open    []uint16       // KindClosed: request ids
+	Err     error          // KindClosed: what Close was told
 }
 
 // A Finding is a rule that was broken.
 type Finding struct {
-	Rule      wire.RuleID
-	RequestID uint16
-	Detail    string
+	Rule      wire.RuleID // that is broken
+	RequestID uint16      // 0 for management records
+	Detail    string      // what was seen, or ""; may hold bytes of a peer
 }
 
 // A Request is what is known about a request so far. The slices are valid as
 // long as the event that points to it.
 type Request struct {
-	Seq            int    // from 0, number of the request on its connection
-	ID             uint16 // request id
-	Occurrence     int    // 0 for the first use of the id on the connection
-	Role           wire.Role
-	Flags          wire.Flags
-	Method         []byte // REQUEST_METHOD
-	URI            []byte // REQUEST_URI, or SCRIPT_NAME and what follows where there is none
-	Script         []byte // SCRIPT_FILENAME
-	ContentLength  int64  // CONTENT_LENGTH; -1 where it is missing, empty or no number
-	DataLength     int64  // FCGI_DATA_LENGTH; -1 likewise
-	Params         int    // pairs in PARAMS
-	Stdin, Data    int64  // bytes
-	Stdout, Stderr int64  // bytes
-	Status         int    // CGI status of the response; 200 where it names none; 0 while not known
-	AppStatus      uint32
-	ProtocolStatus wire.ProtocolStatus
-	Complete       bool // END_REQUEST was seen
-	Aborted        bool // ABORT_REQUEST was seen
-	ParamsEnded    bool // the stream was ended by an empty record
-	StdinEnded     bool
-	DataEnded      bool
-	StdoutEnded    bool
-	StderrEnded    bool
-	Findings       int       // without notes
-	BeganAt        time.Time // BEGIN_REQUEST
-	FirstByteAt    time.Time // the first STDOUT or STDERR record with content
-	EndedAt        time.Time // END_REQUEST, or the end of the connection
+	Seq            int                 // from 0, number of the request on its connection
+	ID             uint16              // request id
+	Occurrence     int                 // 0 for the first use of the id on the connection
+	Role           wire.Role           // from BEGIN_REQUEST
+	Flags          wire.Flags          // from BEGIN_REQUEST
+	Method         []byte              // REQUEST_METHOD
+	URI            []byte              // REQUEST_URI, or SCRIPT_NAME and what follows where there is none
+	Script         []byte              // SCRIPT_FILENAME
+	ContentLength  int64               // CONTENT_LENGTH; -1 where it is missing, empty or no number
+	DataLength     int64               // FCGI_DATA_LENGTH; -1 likewise
+	Params         int                 // pairs in PARAMS
+	Stdin, Data    int64               // bytes
+	Stdout, Stderr int64               // bytes
+	Status         int                 // CGI status of the response; 200 where it names none; 0 while not known
+	AppStatus      uint32              // from END_REQUEST
+	ProtocolStatus wire.ProtocolStatus // from END_REQUEST
+	Complete       bool                // END_REQUEST was seen
+	Aborted        bool                // ABORT_REQUEST was seen
+	ParamsEnded    bool                // the stream was ended by an empty record
+	StdinEnded     bool                // likewise
+	DataEnded      bool                // likewise
+	StdoutEnded    bool                // likewise
+	StderrEnded    bool                // likewise
+	Findings       int                 // without notes
+	BeganAt        time.Time           // BEGIN_REQUEST
+	FirstByteAt    time.Time           // the first STDOUT or STDERR record with content
+	EndedAt        time.Time           // END_REQUEST, or the end of the connection
 
 	state // what the observer needs; not for others
 }

@@ -11,9 +11,9 @@ import (
 
 // An App is a handler that is built in.
 type App struct {
-	Name    string
-	Help    string // one line
-	Handler Handler
+	Name    string  // what it is called on the command line
+	Help    string  // one line
+	Handler Handler // what it does
 }
 
 var apps = []App{

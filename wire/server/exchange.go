@@ -15,9 +15,9 @@ import (
 // streams may be used concurrently. Nothing of it may be used after the
 // handler has returned; writing then fails with ErrEnded.
 type Exchange struct {
-	ID       uint16
-	Role     wire.Role
-	KeepConn bool // the web server asked to keep the connection
+	ID       uint16    // request id
+	Role     wire.Role // one of the three
+	KeepConn bool      // the web server asked to keep the connection
 	// Params are the parameters in the order in which they came, duplicates
 	// included.
 	Params []wire.Pair

@@ -12,7 +12,7 @@ import (
 // on their way out, so any handler can be broken in any way. Which ways there
 // are Faults says.
 type Fault struct {
-	ID   string
+	ID   string // its name
 	Help string // one line: what is sent
 	// Rule is the rule that is broken; "" where the specification has none.
 	Rule wire.RuleID

@@ -44,8 +44,10 @@ func (e timeLimitError) Is(target error) bool { return target == ErrTimeLimit }
 // A Server answers FastCGI requests. Its fields are set before the first use
 // and not changed after it; its methods may be called concurrently.
 type Server struct {
+	// Handler answers the requests; nil is one that answers all with 404.
 	Handler Handler
-	Limits  Limits
+	// Limits bound what peers can make the server hold.
+	Limits Limits
 	// OneAtATime refuses a second request on a connection that has one with
 	// CANT_MPX_CONN. Told as FCGI_MPXS_CONNS=0.
 	OneAtATime bool

@@ -13,6 +13,7 @@ type SyntaxError struct {
 	Hint         string // the nearest right form, or what was expected
 }
 
+// Error says where and what.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("text: line %d, column %d: %s", e.Line, e.Column, e.What)
 	if e.Hint != "" {

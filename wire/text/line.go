@@ -26,15 +26,15 @@ const (
 // A Line is an entry of the text form, with the indented lines that belong to
 // it. Its slices are valid until the next call of Reader.Next.
 type Line struct {
-	Number   int // of its first line in the input, from 1
-	Kind     Kind
-	Dir      wire.Direction
-	Directed bool // a direction was given
+	Number   int            // of its first line in the input, from 1
+	Kind     Kind           // what it says
+	Dir      wire.Direction // of the record, or of what is said
+	Directed bool           // a direction was given
 
 	// Record holds the header as written: ContentLength and PaddingLength are
 	// those of the slices unless the text says otherwise with len and pad.
 	Record wire.Record
-	Raw    []byte
+	Raw    []byte // KindRaw: bytes that need not be a record
 
 	Conn           int           // number of the connection, from 0
 	Client, Server string        // addresses of the web server's and the application's end; "" where not given

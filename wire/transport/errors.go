@@ -42,11 +42,12 @@ var reasons = [...]struct{ unix, tcp, hint string }{
 
 // A DialError says why there is no connection to Addr.
 type DialError struct {
-	Addr   Addr
-	Reason Reason
-	Err    error
+	Addr   Addr   // what was dialled
+	Reason Reason // the kind of failure
+	Err    error  // that of the system
 }
 
+// Error says in words what Reason means for Addr.
 func (e *DialError) Error() string {
 	words := reasons[e.Reason].tcp
 	if e.Addr.Network == "unix" {

@@ -17,11 +17,11 @@ import (
 
 // A Fixture is a conversation of package fixtures.
 type Fixture struct {
-	Name    string   // its path there, such as "valid/responder-get.txtar"
-	Comment string   // what it shows
-	Expect  []string // the lines of the section expect, without comments
-	Text    []byte   // the section records
-	Lines   []text.Line
+	Name    string      // its path there, such as "valid/responder-get.txtar"
+	Comment string      // what it shows
+	Expect  []string    // the lines of the section expect, without comments
+	Text    []byte      // the section records
+	Lines   []text.Line // the same, parsed
 }
 
 // Load reads a conversation. Its parts are those of a txtar file: a comment,
