@@ -21,7 +21,7 @@ func appendAside(dst []byte, e *flow.Event) []byte {
 		dst = appendDamage(dst, e)
 	case flow.KindLost:
 		dst = appendCount(append(dst, "lost: "...), e.Length, "event")
-		dst = append(dst, " that came too fast"...)
+		dst = append(append(dst, ' '), lostWhy(e)...)
 	}
 	if len(dst) == words {
 		return dst[:start]
@@ -33,6 +33,14 @@ func appendAside(dst []byte, e *flow.Event) []byte {
 		dst = append(dst, ')')
 	}
 	return append(dst, '\n')
+}
+
+// lostWhy says why events are missing.
+func lostWhy(e *flow.Event) string {
+	if e.Hint != "" {
+		return e.Hint
+	}
+	return "that came too fast"
 }
 
 // appendDamage says what is wrong with the bytes of a gap, desync or truncated

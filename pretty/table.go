@@ -63,7 +63,7 @@ func (s *tableSink) Event(e *flow.Event) error {
 		s.closed(e)
 	case flow.KindLost:
 		s.begin()
-		s.rows = append(s.rows, []string{"", "", "", "", "lost", "", strconv.FormatInt(e.Length, 10), "", "events that came too fast"})
+		s.rows = append(s.rows, []string{"", "", "", "", "lost", "", strconv.FormatInt(e.Length, 10), "", "events " + lostWhy(e)})
 	}
 	return s.err
 }
