@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,10 @@ import (
 // goes to a temporary file, because CONTENT_LENGTH comes first and has to be
 // exact.
 const spoolMemory = 1 << 20
+
+// spoolLimit is the most bytes of that file: an input without end is not to
+// fill the disk.
+const spoolLimit = 4 << 30
 
 // smallBody is how much of a file is read beforehand, so that the request is
 // sent at once.
@@ -37,7 +42,8 @@ func (b *body) close() {
 
 // openBody makes one body of the values of -d, joined by & as curl joins them:
 // literal text, @FILE or @- for standard input. Files are sent as they are.
-func openBody(env *Env, parts []string) (*body, error) {
+// When ctx is done, what has to be read beforehand is given up.
+func openBody(ctx context.Context, env *Env, parts []string) (*body, error) {
 	b := &body{}
 	var readers []io.Reader
 	for i, part := range parts {
@@ -45,7 +51,7 @@ func openBody(env *Env, parts []string) (*body, error) {
 			readers = append(readers, strings.NewReader("&"))
 			b.size++
 		}
-		r, size, err := b.open(env, part)
+		r, size, err := b.open(ctx, env, part)
 		if err != nil {
 			b.close()
 			return nil, err
@@ -63,7 +69,7 @@ func openBody(env *Env, parts []string) (*body, error) {
 	return b, nil
 }
 
-func (b *body) open(env *Env, part string) (io.Reader, int64, error) {
+func (b *body) open(ctx context.Context, env *Env, part string) (io.Reader, int64, error) {
 	name, isFile := strings.CutPrefix(part, "@")
 	switch {
 	case !isFile:
@@ -71,19 +77,20 @@ func (b *body) open(env *Env, part string) (io.Reader, int64, error) {
 	case name == "":
 		return nil, 0, usagef("-d @ needs the name of a file, or - for standard input")
 	case name == "-":
-		return b.measure(env.Stdin, "standard input")
+		return b.measure(ctx, env.Stdin, "standard input")
 	}
-	f, err := openInput(name)
+	// A named pipe opens when somebody writes to it.
+	f, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
 	if err != nil {
 		return nil, 0, err
 	}
 	b.closers = append(b.closers, f.Close)
-	return b.measure(f, name)
+	return b.measure(ctx, f, name)
 }
 
 // measure finds out how much r holds: by asking a file, otherwise by reading
 // it to its end.
-func (b *body) measure(r io.Reader, name string) (io.Reader, int64, error) {
+func (b *body) measure(ctx context.Context, r io.Reader, name string) (io.Reader, int64, error) {
 	if f, ok := r.(*os.File); ok {
 		info, err := f.Stat()
 		if err == nil && info.Mode().IsRegular() {
@@ -103,6 +110,7 @@ func (b *body) measure(r io.Reader, name string) (io.Reader, int64, error) {
 			return io.LimitReader(exactly{f, name}, size), size, nil
 		}
 	}
+	r = until(ctx, r)
 	memory, err := io.ReadAll(io.LimitReader(r, spoolMemory+1))
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", name, err)
@@ -110,11 +118,12 @@ func (b *body) measure(r io.Reader, name string) (io.Reader, int64, error) {
 	if len(memory) <= spoolMemory {
 		return bytes.NewReader(memory), int64(len(memory)), nil
 	}
-	return b.spool(io.MultiReader(bytes.NewReader(memory), r), name)
+	return b.spool(io.MultiReader(bytes.NewReader(memory), r), name, spoolLimit)
 }
 
-// spool copies r to a temporary file, which only this process can see.
-func (b *body) spool(r io.Reader, name string) (io.Reader, int64, error) {
+// spool copies r, at most limit bytes, to a temporary file, which only this
+// process can see.
+func (b *body) spool(r io.Reader, name string, limit int64) (io.Reader, int64, error) {
 	f, err := os.CreateTemp("", "fcgiscope-body-*")
 	if err != nil {
 		return nil, 0, fmt.Errorf("keep %s: %w", name, err)
@@ -123,7 +132,11 @@ func (b *body) spool(r io.Reader, name string) (io.Reader, int64, error) {
 	if err := os.Remove(f.Name()); err != nil { // where an open file cannot be removed
 		b.closers = append(b.closers, func() error { return os.Remove(f.Name()) })
 	}
-	size, err := io.Copy(f, r)
+	size, err := io.Copy(f, io.LimitReader(r, limit+1))
+	if size > limit {
+		return nil, 0, withHint(fmt.Errorf("%s: more than %d bytes", name, limit),
+			"put it into a file: that is sent as it is, however large")
+	}
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}

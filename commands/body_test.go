@@ -2,11 +2,14 @@ package commands
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOpenBody(t *testing.T) {
@@ -42,7 +45,7 @@ func TestOpenBody(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			// A reader that is no file, as a pipe.
-			b, err := openBody(&Env{Stdin: strings.NewReader(tt.stdin)}, tt.parts)
+			b, err := openBody(t.Context(), &Env{Stdin: strings.NewReader(tt.stdin)}, tt.parts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +63,7 @@ func TestOpenBody(t *testing.T) {
 
 func TestOpenBodyNone(t *testing.T) {
 	t.Parallel()
-	b, err := openBody(&Env{}, nil)
+	b, err := openBody(t.Context(), &Env{}, nil)
 	if err != nil || b.r != nil {
 		t.Errorf("openBody() = %v, %v, want no reader", b.r, err)
 	}
@@ -81,7 +84,7 @@ func TestOpenBodyStdinFile(t *testing.T) {
 	if _, err := f.Seek(10, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	b, err := openBody(&Env{Stdin: f}, []string{"@-"})
+	b, err := openBody(t.Context(), &Env{Stdin: f}, []string{"@-"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +106,50 @@ func TestOpenBodyStdinFile(t *testing.T) {
 func TestOpenBodyErrors(t *testing.T) {
 	t.Parallel()
 	for part, want := range map[string]int{"@": 2, "@/nonexistent/file": 1, "@.": 1} {
-		_, err := openBody(&Env{}, []string{"x", part})
+		_, err := openBody(t.Context(), &Env{}, []string{"x", part})
 		if err == nil || exitCode(err) != want {
 			t.Errorf("%s: error %v, want exit code %d", part, err, want)
 		}
+	}
+}
+
+// TestOpenBodyGivenUp: neither a pipe that nobody writes to nor an input
+// without end outlasts --max-time.
+func TestOpenBodyGivenUp(t *testing.T) {
+	t.Parallel()
+	silent, w := io.Pipe()
+	t.Cleanup(func() { w.Close() })
+	for name, stdin := range map[string]io.Reader{"silent": silent, "endless": endless{}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			late := errors.New("too late")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, late)
+			defer cancel()
+			if _, err := openBody(ctx, &Env{Stdin: stdin}, []string{"@-"}); !errors.Is(err, late) {
+				t.Errorf("error %v, want the cause of the context", err)
+			}
+		})
+	}
+}
+
+// endless is an input that always has more.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestSpoolLimit(t *testing.T) {
+	t.Parallel()
+	for size, ok := range map[int]bool{9: true, 10: true, 11: false} {
+		var b body
+		r, n, err := b.spool(strings.NewReader(strings.Repeat("x", size)), "it", 10)
+		if (err == nil) != ok {
+			t.Errorf("%d bytes: error %v", size, err)
+		}
+		if ok {
+			if got, err := io.ReadAll(r); err != nil || len(got) != size || n != int64(size) {
+				t.Errorf("%d bytes: got %d, size %d, error %v", size, len(got), n, err)
+			}
+		}
+		b.close()
 	}
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -55,14 +56,14 @@ func (in *input) close() {
 }
 
 // open opens the bodies, so that their sizes are known.
-func (o *paramOptions) open(env *Env) (*input, error) {
-	stdin, err := openBody(env, o.data)
+func (o *paramOptions) open(ctx context.Context, env *Env) (*input, error) {
+	stdin, err := openBody(ctx, env, o.data)
 	if err != nil {
 		return nil, err
 	}
 	in := &input{stdin: stdin, data: &body{}}
 	if o.dataFile != "" {
-		if in.data, err = openBody(env, []string{"@" + o.dataFile}); err != nil {
+		if in.data, err = openBody(ctx, env, []string{"@" + o.dataFile}); err != nil {
 			stdin.close()
 			return nil, err
 		}

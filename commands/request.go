@@ -125,7 +125,9 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	if err != nil {
 		return err
 	}
-	in, err := o.params.open(env)
+	ctx, cancel := o.timing.limit(ctx)
+	defer cancel()
+	in, err := o.params.open(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -138,8 +140,6 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 		complain(env, note)
 	}
 	req.Keep, req.ID = o.keep, uint16(o.id)
-	ctx, cancel := o.timing.limit(ctx)
-	defer cancel()
 	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
 	if err != nil {
 		return err
