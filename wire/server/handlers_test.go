@@ -255,11 +255,12 @@ func TestAllowed(t *testing.T) {
 	for _, tt := range []struct {
 		network, list string
 		ok            bool
-	}{{"tcp", "127.0.0.1", true}, {"tcp", "192.0.2.1", false}, {"tcp", "::ffff:127.0.0.1", true}, {"unix", "127.0.0.1", false}, {"unix", "", true}} {
+	}{{"tcp", "127.0.0.1", true}, {"tcp", "192.0.2.1", false}, {"tcp", "::ffff:127.0.0.1", true},
+		{"tcp6", "::1", true}, {"tcp6", "::2", false}, {"tcp6", "127.0.0.1", false}, {"unix", "127.0.0.1", false}, {"unix", "", true}} {
 		ln := listen(t)
-		if tt.network == "tcp" {
+		if host, ok := map[string]string{"tcp": "127.0.0.1", "tcp6": "::1"}[tt.network]; ok {
 			ln.Close()
-			if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			if ln, err = net.Listen(tt.network, net.JoinHostPort(host, "0")); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -147,12 +147,14 @@ func TestLimitPairs(t *testing.T) {
 func TestLimitStdinAlone(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t, "wait", Limits{})
-	p := v.dial()
-	p.begin(1, wire.Responder, wire.KeepConn)
-	p.flush()
-	sent, err := p.until(200*time.Millisecond, 100*mib, repeat(1, wire.NewRecord(wire.TypeStdin, 1, make([]byte, 65528))))
-	if !errors.Is(err, os.ErrDeadlineExceeded) || sent > 4*mib {
-		t.Errorf("took %d bytes, then %v", sent, err)
+	for role, stream := range map[wire.Role]wire.Type{wire.Responder: wire.TypeStdin, wire.Filter: wire.TypeData} {
+		p := v.dial()
+		p.begin(1, role, wire.KeepConn)
+		p.flush()
+		sent, err := p.until(200*time.Millisecond, 100*mib, repeat(1, wire.NewRecord(stream, 1, make([]byte, 65528))))
+		if !errors.Is(err, os.ErrDeadlineExceeded) || sent > 4*mib {
+			t.Errorf("%v: took %d bytes, then %v", stream, sent, err)
+		}
 	}
 	v.grownAtMost(4 * mib)
 }
@@ -243,6 +245,85 @@ func TestLimitIdleTime(t *testing.T) {
 	}
 	v.dial().closed()
 	v.grownAtMost(8 * mib)
+}
+
+// TestLimitParamsTime: peers that are never idle and never done.
+func TestLimitParamsTime(t *testing.T) {
+	t.Parallel()
+	v := newVictim(t, "hello", Limits{ParamsTime: 300 * time.Millisecond, IdleTime: 10 * time.Second})
+	var peers []*peer
+	for range 200 {
+		p := v.dial()
+		p.send(wire.BeginRecord(1, wire.Responder, wire.KeepConn))
+		peers = append(peers, p)
+	}
+	for _, p := range peers {
+		// Until the server says that it has had enough.
+		go p.drip(wire.NewRecord(wire.TypeParams, 1, []byte{0}))
+	}
+	for _, p := range peers {
+		if a := p.answer(1); a.end.AppStatus != 408 || !strings.Contains(a.stderr, "PARAMS are not complete after 300ms") {
+			t.Fatalf("%+v", a)
+		}
+	}
+	v.grownAtMost(12 * mib)
+}
+
+// TestLimitHandlerTime: requests that keep handlers busy, on a connection whose
+// peer waits for ever.
+func TestLimitHandlerTime(t *testing.T) {
+	t.Parallel()
+	v := newVictim(t, "wait", Limits{HandlerTime: 100 * time.Millisecond})
+	p := v.dial()
+	for range 10 { // DefaultRequestsPerConn bounds a round; the handlers before may still be returning
+		const round = DefaultRequestsPerConn / 4
+		for id := uint16(1); id <= round; id++ {
+			p.begin(id, wire.Responder, wire.KeepConn)
+		}
+		p.flush()
+		for ends := 0; ends < round; {
+			rec := p.next()
+			if rec.Type != wire.TypeEndRequest {
+				continue
+			}
+			ends++
+			if end, err := wire.ParseEndRequest(rec.Content); err != nil || end.AppStatus != 408 {
+				t.Fatalf("%+v, %v", end, err)
+			}
+		}
+	}
+	p.alive()
+	v.grownAtMost(8 * mib)
+}
+
+// TestLimitHalfCloseTime: peers that have closed their side, so that nothing
+// can tell that they do not wait for an answer.
+func TestLimitHalfCloseTime(t *testing.T) {
+	t.Parallel()
+	v := newVictim(t, "wait", Limits{HalfCloseTime: 300 * time.Millisecond, Requests: 200})
+	var peers []*peer
+	for range 200 {
+		p := v.dial()
+		p.request(1, wire.KeepConn, "")
+		p.Conn.(*net.UnixConn).CloseWrite()
+		peers = append(peers, p)
+	}
+	for _, p := range peers {
+		p.closed()
+	}
+	v.grownAtMost(12 * mib)
+	// Their handlers end too: there is room for another request.
+	p := v.dial()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		p.begin(1, wire.Responder, wire.KeepConn)
+		p.send(wire.AbortRecord(1))
+		if a := p.answer(1); a.end.Status == wire.RequestComplete {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the handlers do not end")
+		}
+	}
 }
 
 // BenchmarkIdleConns measures what a kept connection that is idle costs, in

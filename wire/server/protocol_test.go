@@ -278,6 +278,22 @@ func TestInterleaved(t *testing.T) {
 	p.closed()
 }
 
+// TestAppStatusOfOneRequest: libfcgi answers later requests with the exit status
+// of an earlier one.
+func TestAppStatusOfOneRequest(t *testing.T) {
+	p := connect(t, &Server{Handler: func(_ context.Context, x *Exchange) {
+		if x.Param("FAIL") != "" {
+			x.SetAppStatus(938)
+		}
+	}})
+	for _, want := range []uint32{0, 938, 0} {
+		p.request(1, wire.KeepConn, "", map[uint32]string{0: "A=b", 938: "FAIL=1"}[want])
+		if a := p.answer(1); a.end.AppStatus != want {
+			t.Errorf("appStatus %d, want %d", a.end.AppStatus, want)
+		}
+	}
+}
+
 func TestRoles(t *testing.T) {
 	handler := func(_ context.Context, x *Exchange) {
 		in, err1 := io.ReadAll(x.Stdin)

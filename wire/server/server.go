@@ -57,7 +57,8 @@ type Server struct {
 	Values []wire.Pair
 	// Allowed says who may connect; others, and those who do not come by TCP,
 	// are disconnected at once. nil means everybody. It is meant for
-	// FCGI_WEB_SERVER_ADDRS, see ParseAllowed. See FastCGI 1.0, section 3.2.
+	// FCGI_WEB_SERVER_ADDRS: see ParseAllowed and ServeInherited.
+	// See FastCGI 1.0, section 3.2.
 	Allowed []netip.Prefix
 	// Fault, if not nil, is how answers break the protocol.
 	Fault *Fault

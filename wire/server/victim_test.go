@@ -60,12 +60,15 @@ func serveLimits(config string) error {
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
 		return err
 	}
+	s := &Server{Handler: limitsHandlers[c.Handler], Limits: c.Limits}
+	if c.Path == "" {
+		return s.ServeInherited(context.Background())
+	}
 	ln, err := net.Listen("unix", c.Path)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
-	s := &Server{Handler: limitsHandlers[c.Handler], Limits: c.Limits}
 	return s.Serve(context.Background(), ln)
 }
 
@@ -166,4 +169,13 @@ func (p *peer) until(wait time.Duration, limit int, b []byte) (sent int, err err
 		}
 	}
 	return sent, nil
+}
+
+// drip sends r every now and then until the server closes, or the test is over.
+func (p *peer) drip(r wire.Record) {
+	for b := r.Append(nil); p.t.Context().Err() == nil; time.Sleep(20 * time.Millisecond) {
+		if _, err := p.Conn.Write(b); err != nil {
+			return
+		}
+	}
 }
