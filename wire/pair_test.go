@@ -29,6 +29,7 @@ var pairSamples = []struct {
 	{"name of 127", wire.NewPair(long[:127], "b"), "\x7f\x01" + long[:127] + "b"},
 	{"name of 128", wire.NewPair(long, "b"), "\x80\x00\x00\x80\x01" + long + "b"},
 	{"both of 128", wire.NewPair(long, long), "\x80\x00\x00\x80\x80\x00\x00\x80" + long + long},
+	{"not ASCII: lengths are of bytes", wire.NewPair("\u00e4", "\u65e5\u672c\xff"), "\x02\x07\xc3\xa4\xe6\x97\xa5\xe6\x9c\xac\xff"},
 	{"wide name", wire.Pair{Name: []byte("A"), Value: []byte("b"), WideName: true}, "\x80\x00\x00\x01\x01Ab"},
 	{"wide value", wire.Pair{Name: []byte("A"), Value: []byte("b"), WideValue: true}, "\x01\x80\x00\x00\x01Ab"},
 	{"wide value of 127", wire.Pair{Name: []byte("A"), Value: []byte(long[:127]), WideValue: true}, "\x01\x80\x00\x00\x7fA" + long[:127]},

@@ -102,6 +102,32 @@ func TestPoolExpires(t *testing.T) {
 	})
 }
 
+func TestPoolMaxIdle(t *testing.T) {
+	for maxIdle, want := range map[int]int{-1: 0, 0: 2, 1: 1, 3: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			p := Pool{MaxIdle: maxIdle}
+			apps(t, &p, answers(1, true), answers(1, true), answers(1, true))
+			var open []*Response
+			for range 3 {
+				r, err := p.Do(t.Context(), Request{Params: getParams})
+				if err != nil {
+					t.Fatal(err)
+				}
+				open = append(open, r)
+			}
+			for _, r := range open {
+				if _, err := r.Wait(); err != nil {
+					t.Error(err)
+				}
+			}
+			if s := p.Stats(); s != (Stats{Open: want, Idle: want, Dialed: 3}) {
+				t.Errorf("MaxIdle %d: %+v", maxIdle, s)
+			}
+			p.Close()
+		})
+	}
+}
+
 func TestPoolRetries(t *testing.T) {
 	post := []wire.Pair{wire.NewPair("REQUEST_METHOD", "POST")}
 	for name, tt := range map[string]struct {

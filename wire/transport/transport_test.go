@@ -41,6 +41,7 @@ func TestDialAndListen(t *testing.T) {
 		{"unix", filepath.Join(socketDir(t), "s")},
 		{"unix", fmt.Sprintf("@fcgiscope-test-%d", os.Getpid())},
 		{"tcp", "127.0.0.1:0"},
+		{"tcp", "[::1]:0"},
 	} {
 		l := mustListen(t, a, ListenOptions{Backlog: 5})
 		if a.Network == "tcp" {
@@ -229,7 +230,34 @@ func TestListenMode(t *testing.T) {
 	if _, err := os.Lstat(a.Address); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket was left behind: %v", err)
 	}
-	mustListen(t, a, ListenOptions{Owner: fmt.Sprint(os.Getuid()), Group: fmt.Sprint(os.Getgid())})
+}
+
+// TestListenOwner: root may give the socket to anybody, others may not, and
+// then there is none.
+func TestListenOwner(t *testing.T) {
+	a := Addr{"unix", filepath.Join(socketDir(t), "s")}
+	mustListen(t, a, ListenOptions{Owner: fmt.Sprint(os.Getuid()), Group: fmt.Sprint(os.Getgid())}).Close()
+	l, err := Listen(t.Context(), a, ListenOptions{Owner: "54321", Group: "54322", Mode: 0o640})
+	if os.Getuid() != 0 {
+		if !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%v", err)
+		}
+		if _, err := os.Lstat(a.Address); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the socket was left behind: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	info, err := os.Stat(a.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := info.Sys().(*syscall.Stat_t); s.Uid != 54321 || s.Gid != 54322 || info.Mode().Perm() != 0o640 {
+		t.Errorf("owner %d, group %d, mode %v", s.Uid, s.Gid, info.Mode())
+	}
 }
 
 func TestInheritedDescriptor(t *testing.T) {
