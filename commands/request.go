@@ -40,10 +40,11 @@ func (o *requestOptions) flags() []cli.Flag {
 	)
 	flags = append(flags, o.output.flags("", "print the conversation instead of the body, as `FORMAT`: "+orList(formatNames()))...)
 	flags = append(flags, o.timing.flags()...)
+	o.id = 1
 	const protocol = "Protocol"
 	return append(flags,
 		&cli.BoolFlag{Name: "keep-conn", Category: protocol, Usage: "set KEEP_CONN: the application does not close", Destination: &o.keep},
-		&cli.GenericFlag{Name: "id", Category: protocol, Usage: "request id `N`, 1 to 65535 (default 1)", Value: &o.id},
+		&cli.GenericFlag{Name: "id", Category: protocol, Usage: "request id `N`, 1 to 65535", Value: &o.id},
 	)
 }
 
@@ -87,8 +88,8 @@ func (o *requestOptions) arguments(args []string) error {
 		return withHint(usagef("request: no address given"), "such as: fcgiscope request 127.0.0.1:9000 /ping")
 	case len(args) > 2:
 		return withHint(usagef("request: unexpected argument %q", args[2]), "a URL with special characters needs quotes: '/a?b=c&d=e'")
-	case o.id > 1<<16-1:
-		return usagef("request: --id %d is more than 65535", o.id)
+	case o.id < 1 || o.id > 1<<16-1:
+		return usagef("request: --id %d is not from 1 to 65535", o.id)
 	}
 	if o.answer.head && o.params.method == "" {
 		if len(o.params.data) > 0 {
