@@ -24,13 +24,10 @@ type Fault struct {
 	write func(b *breaker, x *Exchange, rec wire.Record) error
 }
 
-// Faults returns the ways to break the protocol, in the order of the help.
-func Faults() []Fault { return append([]Fault(nil), faults...) }
-
 // FindFault returns the fault of that id.
 func FindFault(id string) (*Fault, error) {
 	var ids []string
-	for _, f := range faults {
+	for _, f := range Faults() {
 		if f.ID == id {
 			return &f, nil
 		}
