@@ -1,7 +1,9 @@
 package redact
 
 // cookie hides the values of cookies: what is between = and ;. With once, as in
-// Set-Cookie, only the first one: attributes follow it.
+// Set-Cookie, only the first one: attributes follow it. Several Set-Cookie may
+// have been joined with commas, so = behind a comma begins a value again (the
+// date of Expires has a comma, but no =).
 type cookie struct {
 	once  bool
 	value bool
@@ -13,9 +15,11 @@ type cookie struct {
 func (s *cookie) step(c byte) byte {
 	switch {
 	case s.over:
+		s.over = c != ','
 		return c
 	case !s.value:
 		s.value, s.begun = c == '=', false
+		s.over = s.once && c == ';'
 		return c
 	case c == ';' && !s.quote:
 		s.value, s.over = false, s.once

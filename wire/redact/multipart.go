@@ -60,7 +60,7 @@ func (m *multipart) first(c byte) {
 	switch {
 	case c == '\n' && len(m.delim) > 2:
 		m.part()
-	case c == '\r':
+	case c == '\r', c == '\n' && len(m.delim) == 0:
 	case len(m.delim) < 2 && c != '-' || len(m.delim) == maxDelimiter:
 		m.state, m.delim = partNone, nil
 	default:
@@ -83,39 +83,41 @@ func (m *multipart) header(c byte) {
 	if len(line) == 0 {
 		m.state, m.match = partBody, 0
 	}
-	m.secret = m.secret || len(m.line) == maxPartLine || m.names.secret(normal(partName(line)))
+	m.secret = m.secret || len(m.line) == maxPartLine || secretPart(m.names, line)
 	m.line = m.line[:0]
 }
 
-// partName returns the name in a line such as
+// secretPart reports whether there is a secret name in a line such as
 //
 //	Content-Disposition: form-data; name="a"; filename="b"
-func partName(line []byte) []byte {
+//
+// Of several names, applications do not agree which counts.
+func secretPart(n names, line []byte) bool {
 	field, rest, ok := bytes.Cut(line, []byte(":"))
 	if !ok || !bytes.EqualFold(bytes.TrimSpace(field), []byte("content-disposition")) {
-		return nil
+		return false
 	}
 	for at := 0; at < len(rest); at++ {
 		tail := rest[at:]
 		if len(tail) < 5 || !bytes.EqualFold(tail[:4], []byte("name")) || at > 0 && bytes.IndexByte([]byte("; \t"), rest[at-1]) < 0 {
 			continue
 		}
-		if value, ok := bytes.CutPrefix(bytes.TrimLeft(tail[4:], "* \t"), []byte("=")); ok {
-			return unquote(bytes.TrimLeft(value, " \t"))
+		value, ok := bytes.CutPrefix(bytes.TrimLeft(tail[4:], "* \t"), []byte("="))
+		if ok && n.field(normal(unquote(bytes.TrimLeft(value, " \t")))) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // unquote returns the value at the beginning of b, in quotes or not.
-func unquote(b []byte) []byte {
+func unquote(b []byte) (name []byte) {
 	if len(b) == 0 || b[0] != '"' && b[0] != '\'' {
 		if i := bytes.IndexAny(b, "; \t"); i >= 0 {
 			b = b[:i]
 		}
-		return b
+		return append(name, b...)
 	}
-	var name []byte
 	for i := 1; i < len(b) && b[i] != b[0]; i++ {
 		if b[i] == '\\' && i+1 < len(b) {
 			i++

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -9,27 +10,43 @@ import (
 func Names() []string {
 	return []string{
 		"PHP_AUTH_*", "*AUTHORIZATION*",
-		"*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "PASS", "*_PASS", "PW", "PWD_*", "*_PW", "*_PWD",
+		"*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*PASSCODE*", "PASS", "*_PASS", "PW", "*_PW", "PWD", "PWD_*", "*_PWD",
 		"*SECRET*", "*TOKEN*", "*JWT*", "*CSRF*", "*XSRF*", "*CREDENTIAL*",
 		"*API_KEY*", "*APIKEY*", "*ACCESS_KEY*", "*ACCESSKEY*", "*PRIVATE_KEY*", "*PRIVATEKEY*",
-		"*SESSION*", "*SESSID*", "*_DSN", "*DATABASE_URL",
+		"*SESSION*", "*SESSID*", "SID", "*NONCE*", "*SIGNATURE*", "OTP", "*_OTP", "*_DSN", "*DATABASE_URL",
 	}
 }
 
 // names are patterns of names, normal.
-type names []string
+type names struct {
+	parts [][]byte // *PART*: what most patterns are, and fast
+	globs []string // all others
+}
 
 func newNames(patterns []string) names {
-	n := make(names, len(patterns))
-	for i, p := range patterns {
-		n[i] = string(normal([]byte(p)))
+	var n names
+	for _, p := range patterns {
+		p = string(normal([]byte(p)))
+		part := strings.TrimSuffix(strings.TrimPrefix(p, "*"), "*")
+		if len(part) == len(p)-2 && !strings.ContainsAny(part, "*?") {
+			n.parts = append(n.parts, []byte(part))
+		} else {
+			n.globs = append(n.globs, p)
+		}
 	}
 	return n
 }
 
 // secret reports whether a name, normal, matches a pattern.
 func (n names) secret(name []byte) bool {
-	return slices.ContainsFunc(n, func(p string) bool { return matches(p, name) })
+	return slices.ContainsFunc(n.parts, func(part []byte) bool { return bytes.Contains(name, part) }) ||
+		slices.ContainsFunc(n.globs, func(p string) bool { return matches(p, name) })
+}
+
+// field is secret for a name in a text, which may show cookies that the header
+// had.
+func (n names) field(name []byte) bool {
+	return n.secret(name) || bytes.Contains(name, []byte("COOKIE"))
 }
 
 // normal returns name in upper case with _ for -, in place.
@@ -67,31 +84,29 @@ func matches(pattern string, s []byte) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// maxWord is how many bytes of a name are kept.
+// maxWord is how many bytes of a name are looked at at a time.
 const maxWord = 256
 
-// A word is a name that is being gathered. Of a long one the first and the last
-// bytes are looked at.
+// A word is a name that is being gathered. A long one is looked at in pieces
+// that overlap by half.
 type word struct {
-	buf  []byte
-	long bool
-	hot  bool // long: its beginning is secret
+	buf []byte
+	hot bool // a piece of a long one was secret
 }
 
-func (w *word) reset() { w.buf, w.long, w.hot = w.buf[:0], false, false }
+func (w *word) reset() { w.buf, w.hot = w.buf[:0], false }
 
 func (w *word) add(n names, c byte) {
 	if len(w.buf) == maxWord {
-		if !w.long {
-			w.long, w.hot = true, n.secret(normal(w.buf))
-		}
+		w.hot = w.hot || n.secret(normal(w.buf))
 		w.buf = append(w.buf[:0], w.buf[maxWord/2:]...)
 	}
 	w.buf = append(w.buf, c)
 }
 
-// secret reports whether the word is one whose value is to be masked.
-func (w *word) secret(n names) bool { return w.hot || n.secret(normal(w.buf)) }
+// secret reports whether the word names a field of a text whose value is to be
+// masked.
+func (w *word) secret(n names) bool { return w.hot || n.field(normal(w.buf)) }
 
 // A kind says what the value of a parameter or a header field is.
 type kind uint8
@@ -109,7 +124,7 @@ const (
 // is. What servers put in front of names does not matter: REDIRECT_, HTTP_, and
 // Variable- in the answer of an AUTHORIZER.
 func (w *word) kind(n names) kind {
-	if w.secret(n) {
+	if w.hot || n.secret(normal(w.buf)) {
 		return secret
 	}
 	name := string(w.buf)

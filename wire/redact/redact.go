@@ -11,15 +11,16 @@
 //     Names or those of New;
 //   - bodies that are compressed, as nobody can look into them byte by byte;
 //   - what cannot be understood: bytes that are no record, streams of requests
-//     whose BEGIN_REQUEST was not seen, and what is left of a stream of which a
-//     part is missing;
+//     whose BEGIN_REQUEST was not seen (but a response that begins like one), and
+//     what is left of a stream of which a part is missing;
 //   - padding that is not zero.
 //
 // Pairs and findings stay, too, unless they are in a stream that is masked wholly.
 //
-// What is not masked: names, the bytes 0 (they are findings), cookies without a name,
-// and a secret that an application shows under another name, as a page of
-// phpinfo does.
+// What is not masked: names, the bytes 0 (they are findings), addresses, cookies
+// without a name, the password in the authority of a URL, fields of HTML and XML,
+// and a secret that an application shows under another name, as a page of phpinfo
+// does.
 //
 // Whether a byte is masked depends on the bytes before it only. So it does not
 // matter how records cut a value, or reads cut a record, and nothing has to be
@@ -66,9 +67,10 @@ type conn struct {
 	requests map[uint16]*request
 }
 
-// request is a request whose BEGIN_REQUEST was seen.
+// request is a request that is active.
 type request struct {
 	about
+	unseen  bool   // its BEGIN_REQUEST was not seen
 	gaps    [2]int // of its connection when it began
 	streams map[wire.Type]*stream
 }
@@ -105,7 +107,11 @@ func (r *Redactor) Event(e *flow.Event) {
 	case flow.KindChunk:
 		r.content(c, e, e.Data)
 	case flow.KindTruncated:
-		if len(e.Data) > wire.HeaderLen {
+		if len(e.Data) < wire.HeaderLen {
+			if len(e.Data) > 0 && e.Data[0] != wire.Version1 {
+				hide(e.Data) // it need not have become a header
+			}
+		} else {
 			body := e.Data[wire.HeaderLen:]
 			n := min(len(body), int(e.Header.ContentLength))
 			r.content(c, e, body[:n])
@@ -132,6 +138,17 @@ func (c *conn) begin(e *flow.Event) {
 	}
 }
 
+// followed returns the request that e belongs to, nil if nobody knows one. Where
+// BEGIN_REQUEST was not seen, as in a capture of one direction, flow.Conn makes
+// one up.
+func (c *conn) followed(e *flow.Event) *request {
+	id := e.Header.RequestID
+	if c.requests[id] == nil && e.Request != nil && len(c.requests) < maxRequests {
+		c.requests[id] = &request{unseen: true, gaps: c.gaps, streams: map[wire.Type]*stream{}}
+	}
+	return c.requests[id]
+}
+
 // content masks content of a record.
 func (r *Redactor) content(c *conn, e *flow.Event, p []byte) {
 	spec := e.Header.Type.Spec()
@@ -143,14 +160,14 @@ func (r *Redactor) content(c *conn, e *flow.Event, p []byte) {
 		run(newPairs(r.names, &about{}), p)
 		return
 	}
-	q := c.requests[e.Header.RequestID]
+	q := c.followed(e)
 	if q == nil || spec != nil && spec.Dir != e.Dir {
 		hide(p)
 		return
 	}
 	s := q.streams[e.Header.Type]
 	if s == nil {
-		s = &stream{scanner: r.scanner(e.Header.Type, &q.about), gaps: q.gaps[e.Dir]}
+		s = &stream{scanner: r.scanner(e.Header.Type, q), gaps: q.gaps[e.Dir]}
 		q.streams[e.Header.Type] = s
 	}
 	if s.gaps != c.gaps[e.Dir] {
@@ -160,12 +177,18 @@ func (r *Redactor) content(c *conn, e *flow.Event, p []byte) {
 }
 
 // scanner returns the scanner for a stream that begins.
-func (r *Redactor) scanner(t wire.Type, a *about) scanner {
+func (r *Redactor) scanner(t wire.Type, q *request) scanner {
+	switch {
+	case q.unseen && t == wire.TypeStdout:
+		return &unseen{response: newResponse(r.names)}
+	case q.unseen:
+		return opaque{}
+	}
 	switch t {
 	case wire.TypeParams:
-		return newPairs(r.names, a)
+		return newPairs(r.names, &q.about)
 	case wire.TypeStdin:
-		return newBody(r.names, a.form(), a.encoded)
+		return newBody(r.names, q.form(), q.encoded)
 	case wire.TypeStdout:
 		return newResponse(r.names)
 	}

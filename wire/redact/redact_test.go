@@ -165,11 +165,14 @@ func TestMask(t *testing.T) {
 		{"multipart", []string{"CONTENT_TYPE=multipart/form-data; boundary=xy"},
 			"--xy\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--xy\r\ncontent-disposition: form-data; filename=\"f\"; name=\"password\"\r\nX: y\r\n\r\nab\r\n--c--xy\r\n-d\r\n--xyz\r\n--xy--\r\n",
 			"--xy\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--xy\r\ncontent-disposition: form-data; filename=\"f\"; name=\"password\"\r\nX: y\r\n\r\n**\r\n--*****\r\n-*\r\n--xy*\r\n--xy--\r\n", wire.TypeStdin},
+		{"multipart behind an empty line", nil, "\r\n--x\nContent-Disposition: form-data; name=a; name=pwd\n\nb\n--x--", "\r\n--x\nContent-Disposition: form-data; name=a; name=pwd\n\n*\n--x--", wire.TypeStdin},
 		{"gzip", nil, "\x1f\x8b\x08abc", "\x1f\x8b****", wire.TypeStdin},
 		{"compressed", []string{"HTTP_CONTENT_ENCODING=br"}, "abc", "***", wire.TypeStdin},
 
 		{"set-cookie", nil, "Set-Cookie: a=bc; Path=/x; HttpOnly\r\nset-cookie:d=e\r\n\r\nSet-Cookie: a=b", "Set-Cookie: a=**; Path=/x; HttpOnly\r\nset-cookie:d=*\r\n\r\nSet-Cookie: a=b", wire.TypeStdout},
 		{"field", nil, "X-Auth-Token: a b\r\n c\r\nX: y\r\nLocation: /?token=a&b=c\n\nx", "X-Auth-Token: ***\r\n**\r\nX: y\r\nLocation: /?token=*&b=c\n\nx", wire.TypeStdout},
+		{"joined set-cookie", nil, "Set-Cookie: a=b; Expires=Wed, 01 Jan 2031 00:00:00 GMT, c=d; Path=/\r\n\r\n", "Set-Cookie: a=*; Expires=Wed, 01 Jan 2031 00:00:00 GMT, c=*; Path=/\r\n\r\n", wire.TypeStdout},
+		{"parameters shown", nil, "A: b\r\n\r\n{\"HTTP_COOKIE\":\"a=b\",\"A\":\"b\"}", "A: b\r\n\r\n{\"HTTP_COOKIE\":\"***\",\"A\":\"b\"}", wire.TypeStdout},
 		{"authorizer", nil, "Variable-REMOTE_PASSWD: ab\r\nVariable-HTTP_COOKIE: c=d\r\n\r\n", "Variable-REMOTE_PASSWD: **\r\nVariable-HTTP_COOKIE: c=*\r\n\r\n", wire.TypeStdout},
 		{"page", nil, "A: b\r\n\r\n<a href=\"?token=abc&d\">e</a> password='x y' {\"token\":\"a\"} user=me", "A: b\r\n\r\n<a href=\"?token=***&d\">e</a> password='***' {\"token\":\"*\"} user=me", wire.TypeStdout},
 		{"compressed response", nil, "Content-Encoding: br\r\n\r\nabc", "Content-Encoding: br\r\n\r\n***", wire.TypeStdout},
@@ -297,7 +300,12 @@ func TestUnknown(t *testing.T) {
 		want  string // the contents of all records, or what is no record
 	}{
 		{"no BEGIN_REQUEST", []sent{{dir: wire.ToApp, b: record(wire.TypeStdin, "ret")}}, "***"},
-		{"one direction only", []sent{{dir: wire.ToServer, b: record(wire.TypeStdout, "A: b\r\n\r\nc")}}, "*********"},
+		{"one direction only", []sent{{dir: wire.ToServer, b: record(wire.TypeStdout, "Content-Type: a\r\nSet-Cookie: a=b\r\n\r\nc")}},
+			"Content-Type: a\r\nSet-Cookie: a=*\r\n\r\nc"},
+		{"one direction from the middle", []sent{{dir: wire.ToServer, b: record(wire.TypeStdout, "cret\"}\nSet-Cookie: a=b")}}, "c" + strings.Repeat("*", 21)},
+		{"one direction, STDERR", []sent{{dir: wire.ToServer, b: record(wire.TypeStderr, "abc")}}, "***"},
+		{"no record yet", []sent{{dir: wire.ToApp, b: []byte("abc")}}, "***"},
+		{"no header yet", []sent{{dir: wire.ToApp, b: []byte("\x01\x04\x00")}}, "\x01\x04\x00"},
 		{"wrong direction", []sent{{dir: wire.ToApp, b: join(begin, record(wire.TypeStdout, "abc"))}}, "***"},
 		{"desync", []sent{{dir: wire.ToApp, b: []byte("GET / HTTP/1.1\r\nCookie: a=b\r\n")}}, strings.Repeat("*", 29)},
 		{"behind a gap", []sent{
@@ -333,7 +341,9 @@ func TestUnknown(t *testing.T) {
 							data = data[min(len(data), spec.BodyLen):]
 						}
 					case flow.KindTruncated:
-						data = data[min(len(data), wire.HeaderLen):]
+						if len(data) >= wire.HeaderLen {
+							data = data[wire.HeaderLen:]
+						}
 					case flow.KindDesync:
 					}
 					got = append(append(got, data...), e.Padding...)
@@ -376,11 +386,11 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// TestLongNames: of a name without end only the ends are kept.
+// TestLongNames: a name without end is looked at, and not kept.
 func TestLongNames(t *testing.T) {
 	t.Parallel()
 	n := newNames(Names())
-	for _, name := range []string{"password" + strings.Repeat("x", 5000), strings.Repeat("x", 5000) + "password"} {
+	for _, name := range []string{"password" + strings.Repeat("x", 5000), strings.Repeat("x", 5000) + "password", strings.Repeat("x", 2500) + "password" + strings.Repeat("x", 2500)} {
 		f := &form{names: n, strict: true}
 		var out []byte
 		for _, c := range []byte(name + "=abc") {

@@ -1,6 +1,10 @@
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // A scanner goes through a text byte by byte, and says for each what is to be
 // shown: the byte itself, or a mask.
@@ -69,23 +73,53 @@ func (b *body) step(c byte) byte {
 // response is a scanner for STDOUT: a header, then a body.
 type response struct {
 	header header
-	text   several
+	both   several // the header, and what may be anywhere in its values
 	body   *body
 }
 
 func newResponse(n names) *response {
-	return &response{header: header{names: n}, text: newText(n)}
+	r := &response{header: header{names: n}}
+	r.both = append(newText(n), &r.header)
+	return r
 }
 
 func (r *response) step(c byte) byte {
 	if r.body != nil {
 		return r.body.step(c)
 	}
-	shown := several{&r.header, r.text}.step(c)
+	shown := r.both.step(c)
 	if r.header.done {
 		r.body = newBody(r.header.names, false, r.header.encoded)
 	}
 	return shown
+}
+
+// unseen is a scanner for STDOUT of which the beginning may be missing. It is a
+// response if it begins with the name of a usual field; if not everything from
+// there on is hidden.
+type unseen struct {
+	response *response
+	begin    []byte // in upper case
+	known    bool
+	no       bool
+}
+
+// usual is what responses begin with.
+var usual = []string{
+	"STATUS:", "CONTENT-", "X-", "SET-COOKIE:", "LOCATION:", "CACHE-CONTROL:", "EXPIRES:", "PRAGMA:", "DATE:", "SERVER:",
+	"VARY:", "ETAG:", "LAST-MODIFIED:", "ACCESS-CONTROL-", "WWW-AUTHENTICATE:", "VARIABLE-", "HTTP/",
+}
+
+func (u *unseen) step(c byte) byte {
+	if !u.known && !u.no {
+		u.begin = append(u.begin, bytes.ToUpper([]byte{c})...)
+		u.no = !slices.ContainsFunc(usual, func(name string) bool { return strings.HasPrefix(name, string(u.begin)) })
+		u.known = slices.Contains(usual, string(u.begin))
+	}
+	if u.no {
+		return hidden(c)
+	}
+	return u.response.step(c)
 }
 
 // form reports whether a body is urlencoded, or nothing is known of it.
