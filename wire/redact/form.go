@@ -1,6 +1,6 @@
 package redact
 
-import "bytes"
+import "strings"
 
 // form hides the values of secret names in urlencoded fields: name=value&….
 //
@@ -57,7 +57,7 @@ func (f *form) step(c byte) byte {
 
 // value deals with a byte of a secret value.
 func (f *form) value(c byte) byte {
-	if c == '&' || !f.strict && bytes.IndexByte([]byte(looseEnds), c) >= 0 {
+	if c == '&' || !f.strict && strings.IndexByte(looseEnds, c) >= 0 {
 		f.end()
 		return c
 	}
@@ -99,7 +99,7 @@ func (f *form) letter(c byte) {
 			f.state = formStart
 		}
 		f.name.reset()
-	case bytes.IndexByte([]byte(separators), c) >= 0:
+	case strings.IndexByte(separators, c) >= 0:
 		f.name.reset()
 	default:
 		f.name.add(f.names, c)

@@ -20,8 +20,12 @@ func Names() []string {
 // names are patterns of names, normal.
 type names struct {
 	parts [][]byte // *PART*: what most patterns are, and fast
-	globs []string // all others
+	globs []glob   // all others
 }
+
+// A glob is a pattern with what stands behind its last wildcard, which is looked
+// at first: most names fail there.
+type glob struct{ pattern, tail string }
 
 func newNames(patterns []string) names {
 	var n names
@@ -31,7 +35,7 @@ func newNames(patterns []string) names {
 		if len(part) == len(p)-2 && !strings.ContainsAny(part, "*?") {
 			n.parts = append(n.parts, []byte(part))
 		} else {
-			n.globs = append(n.globs, p)
+			n.globs = append(n.globs, glob{p, p[strings.LastIndexAny(p, "*?")+1:]})
 		}
 	}
 	return n
@@ -40,8 +44,11 @@ func newNames(patterns []string) names {
 // secret reports whether a name, normal, matches a pattern.
 func (n names) secret(name []byte) bool {
 	return slices.ContainsFunc(n.parts, func(part []byte) bool { return bytes.Contains(name, part) }) ||
-		slices.ContainsFunc(n.globs, func(p string) bool { return matches(p, name) })
+		slices.ContainsFunc(n.globs, func(g glob) bool { return hasSuffix(name, g.tail) && matches(g.pattern, name) })
 }
+
+// hasSuffix is bytes.HasSuffix.
+func hasSuffix(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
 
 // field is secret for a name in a text, which may show cookies that the header
 // had.
