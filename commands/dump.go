@@ -23,11 +23,13 @@ import (
 type dumpOptions struct {
 	output
 	recording
+	choosing
+	pairFiles
 	iface  string
 	from   choice
 	ports  ports
 	strict bool
-	limit  count
+	totals bool
 	files  []string
 }
 
@@ -42,9 +44,12 @@ func (o *dumpOptions) flags() []cli.Flag {
 		choiceFlag(input, "from", nil, "read the input as `FORMAT`, one of those above, instead of finding out", &o.from),
 		&cli.StringFlag{Name: "interface", Category: input, Usage: "decode what passes the network interface `NAME` (any: all of them), until Ctrl-C", Destination: &o.iface},
 		&cli.GenericFlag{Name: "port", Category: input, Usage: "decode what goes to the TCP port `N`, whatever it looks like; with --interface, only that; may come several times", Value: &o.ports},
-		&cli.GenericFlag{Name: "limit", Category: input, Usage: "stop after `N` records", Value: &o.limit},
-		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count)", Destination: &o.strict},
-	}, append(append(shown, o.partFlag()), o.recording.flags(outputFlags)...)...)
+		&cli.StringFlag{Name: "to-app", Category: input, Usage: "read the bytes that were sent to the application from `FILE`", Destination: &o.toApp},
+		&cli.StringFlag{Name: "to-server", Category: input, Usage: "read the bytes that the application sent from `FILE`", Destination: &o.toServer},
+		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count) in what is shown", Destination: &o.strict},
+	}, slices.Concat(o.choosing.flags(), shown, []cli.Flag{o.partFlag(), o.inflateFlag(),
+		&cli.BoolFlag{Name: "totals", Category: outputFlags, Usage: "say at the end, on stderr, what was shown in all: requests, statuses, findings, the slowest", Destination: &o.totals},
+	}, o.recording.flags(outputFlags))...)
 }
 
 // inputHelp explains the kinds of input, a line each.
@@ -78,12 +83,13 @@ Examples:
   tcpdump -i lo -U -w - 'tcp port 9000' | fcgiscope dump -f table
   sudo fcgiscope dump --interface lo --port 9000 -f summary --record php.pcapng
   fcgiscope dump php.pcap -f jsonl --events request | jq .uri
+  fcgiscope dump php.pcap -f requests --where 'status >= 500 && took > 1'
   xclip -o | fcgiscope dump
 
 Formats of input:
 ` + inputHelp() + `
 Formats of output:
-` + formatHelp(),
+` + formatHelp() + whereHelp(),
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.files = c.Args().Slice()
@@ -94,11 +100,11 @@ Formats of output:
 
 // dump decodes the files one after the other.
 func dump(ctx context.Context, env *Env, o dumpOptions) error {
-	if err := cmp.Or(o.output.check(), o.recording.check(), o.checkLive()); err != nil {
+	if err := cmp.Or(o.output.check(), o.recording.check(), o.checkLive(), o.checkPair()); err != nil {
 		return err
 	}
 	files := o.files
-	if len(files) == 0 && o.iface == "" {
+	if len(files) == 0 && o.iface == "" && !o.pairFiles.given() {
 		if env.Terminal.Stdin {
 			return withHint(usagef("dump: no file given"), "to read from the terminal: fcgiscope dump -")
 		}
@@ -108,16 +114,30 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 	if err != nil {
 		return err
 	}
+	choice := o.choice()
+	if err := checkChoice(choice, format); err != nil {
+		return err
+	}
 	if o.recording.file != "" {
-		r, err := o.recording.open(files)
+		r, err := o.recording.open(append(o.pairFiles.names(), files...))
 		if err != nil {
 			return err
 		}
 		sink = pretty.Tee(sink, r)
 	}
-	d := dumper{env: env, o: o, format: format, sink: sink}
+	d := dumper{env: env, o: o, whole: format.NeedsWhole || choice.NeedsWhole(), sink: sink}
+	if o.totals {
+		d.totals = &pretty.Totals{}
+		d.sink = pretty.Tee(sink, d.totals)
+	}
+	if !choice.All() {
+		d.chosen = pretty.Choose(choice, showing{&d})
+	}
 	if o.iface != "" {
 		d.failed = append(d.failed, d.live(ctx, o.iface))
+	}
+	if o.pairFiles.given() {
+		d.failed = append(d.failed, d.pair(ctx))
 	}
 	for _, name := range files {
 		d.failed = append(d.failed, d.file(ctx, name))
@@ -125,10 +145,11 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 			break
 		}
 	}
-	d.keep(sink.Close())
+	d.keep(d.sink.Close())
 	if d.broken != nil {
 		return outputError{d.broken}
 	}
+	d.tellAll()
 	err = d.verdict()
 	if err != nil && o.iface != "" {
 		return ended{err}
@@ -140,13 +161,16 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 type dumper struct {
 	env    *Env
 	o      dumpOptions
-	format pretty.Format
-	sink   pretty.Sink
-	broken error // the sink's first
+	whole  bool            // records have to be passed on whole
+	sink   pretty.Sink     // what shows, and keeps
+	chosen *pretty.Chooser // nil if all is
+	totals *pretty.Totals  // nil if they are not wanted
+	bar    *progress       // nil if there is none
+	broken error           // the sink's first
 	failed []error
 
 	conns    int // of the files before
-	records  int
+	records  int // that were shown, as all that follows
 	findings int // without notes
 	damages  int // gaps, bytes that are no record, records that are cut
 	stop     context.CancelFunc
@@ -170,16 +194,23 @@ func (d *dumper) file(ctx context.Context, name string) error {
 			return err
 		}
 		defer f.Close()
-		in = f
+		in = d.watch(f)
+		defer d.unwatch()
 	}
 	src, _, err := capture.Open(flushing{in, d}, capture.Options{From: d.o.from.word})
 	if err != nil {
 		return d.openError(name, err)
 	}
-	stats, err := capture.Decode(decodeCtx, src, capture.DecodeOptions{
-		Ports: d.o.ports, Whole: d.format.NeedsWhole, Warn: d.warn(name),
+	return d.decode(decodeCtx, name, src)
+}
+
+// decode shows what a source yields.
+func (d *dumper) decode(ctx context.Context, name string, src capture.Source) error {
+	stats, err := capture.Decode(ctx, src, capture.DecodeOptions{
+		Ports: d.o.ports, Whole: d.whole, Warn: d.warn(name),
 	}, d.event)
 	err = errors.Join(err, src.Close())
+	d.unwatch()
 	d.conns += stats.Connections
 	if d.full() {
 		return nil
@@ -223,14 +254,38 @@ func (d *dumper) warn(name string) func(error) {
 	return func(err error) {
 		d.keep(pretty.Flush(d.sink))
 		d.damages++
+		d.bar.hide()
 		complain(d.env, name+": "+plain(err))
 	}
 }
 
-// event shows an event. Connections are counted over all files.
+// event takes an event of an input. Connections are counted over all files.
 func (d *dumper) event(e *flow.Event) {
 	if d.full() {
 		return
+	}
+	if d.conns > 0 && e.Conn != nil {
+		info := *e.Conn
+		info.N += d.conns
+		e.Conn = &info
+	}
+	if d.chosen != nil {
+		d.keep(d.chosen.Event(e))
+	} else {
+		d.keep(showing{d}.Event(e))
+	}
+	if d.full() {
+		d.stop()
+	}
+}
+
+// showing is the dumper as the sink of what is chosen.
+type showing struct{ *dumper }
+
+// Event shows an event.
+func (d showing) Event(e *flow.Event) error {
+	if d.full() {
+		return d.broken
 	}
 	switch e.Kind {
 	case flow.KindRecord:
@@ -242,14 +297,20 @@ func (d *dumper) event(e *flow.Event) {
 	case flow.KindGap, flow.KindDesync, flow.KindTruncated:
 		d.damages++
 	}
-	if d.conns > 0 && e.Conn != nil {
-		info := *e.Conn
-		info.N += d.conns
-		e.Conn = &info
+	return d.sink.Event(e)
+}
+
+// Close implements pretty.Sink: the dumper closes the sink itself.
+func (d showing) Close() error { return nil }
+
+// tellAll says at the end what there is to say about all inputs together.
+func (d *dumper) tellAll() {
+	if d.chosen != nil {
+		tellChosen(d.env, d.chosen)
 	}
-	d.keep(d.sink.Event(e))
-	if d.full() {
-		d.stop()
+	if d.totals != nil {
+		// A stderr that cannot be written to changes no result.
+		d.totals.Report(d.env.Stderr, pretty.Options{Stable: d.o.stable})
 	}
 }
 

@@ -39,7 +39,7 @@ func (d *dumper) live(ctx context.Context, name string) error {
 	var broken error
 	// The source ends when ctx does, and what it holds then is worth decoding.
 	stats, err := capture.Decode(context.WithoutCancel(ctx), src, capture.DecodeOptions{
-		Ports: d.o.ports, Whole: d.format.NeedsWhole, Warn: func(err error) { broken = errors.Join(broken, err) },
+		Ports: d.o.ports, Whole: d.whole, Warn: func(err error) { broken = errors.Join(broken, err) },
 	}, d.event)
 	d.keep(pretty.Flush(d.sink))
 	dropped, dropErr := src.Dropped()

@@ -21,6 +21,7 @@ type output struct {
 	stable  bool
 	events  events
 	part    choice // of the format raw
+	inflate bool
 }
 
 const outputFlags = "Output"
@@ -54,6 +55,8 @@ func (o *output) check() error {
 		return usagef("--events is for --format jsonl")
 	case o.part.word != string(pretty.PartBody) && o.part.word != "" && o.format.word != rawFormat:
 		return usagef("--part is for --format %s", rawFormat)
+	case o.inflate && o.format.word != "requests":
+		return usagef("--inflate is for --format requests")
 	}
 	return nil
 }
@@ -70,6 +73,7 @@ func (o *output) sink(env *Env, name string, w io.Writer, terminal bool) (pretty
 		MaxBody: int(o.maxBody),
 		Events:  o.events.set,
 		Part:    pretty.Part(o.part.word),
+		Inflate: o.inflate,
 	}
 	if terminal && env.Terminal.Width != nil {
 		options.Width = env.Terminal.Width()
@@ -101,6 +105,11 @@ func (o *output) partFlag() cli.Flag {
 		o.part.words = append(o.part.words, string(p))
 	}
 	return choiceFlag(outputFlags, "part", nil, "with raw, the bytes of `PART`: "+orList(o.part.words), &o.part)
+}
+
+// inflateFlag shows bodies in gzip for what they hold.
+func (o *output) inflateFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "inflate", Category: outputFlags, Usage: "with requests, show what bodies in gzip hold", Destination: &o.inflate}
 }
 
 // formatHelp explains the formats, a line each.

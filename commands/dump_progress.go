@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+const (
+	progressAfter = time.Second // what takes less has no bar
+	progressEvery = 100 * time.Millisecond
+)
+
+// A progress is a file that is read with a bar on stderr: how far, how fast,
+// and how long it will take. A nil one has no bar.
+type progress struct {
+	io.Reader
+	bar *progressbar.ProgressBar
+}
+
+// watch returns f as it is to be read: with a bar if stderr is a terminal that
+// nothing else is shown on, and the size of f is known.
+func (d *dumper) watch(f *os.File) io.Reader {
+	if !d.env.Terminal.Stderr || d.env.Terminal.Stdout {
+		return f
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return f
+	}
+	d.bar = newProgress(d.env, f, info.Size())
+	return d.bar
+}
+
+// unwatch takes the bar away.
+func (d *dumper) unwatch() {
+	d.bar.hide()
+	d.bar = nil
+}
+
+func newProgress(env *Env, r io.Reader, size int64) *progress {
+	return &progress{r, progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(&late{env.Stderr, env.Now, env.Now().Add(progressAfter)}),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowTotalBytes(true),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(progressEvery),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+// Read implements io.Reader.
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	p.bar.Add64(int64(n)) // what stderr says to it changes no result
+	return n, err
+}
+
+// hide takes the bar off the line, for a message; it comes again.
+func (p *progress) hide() {
+	if p != nil {
+		p.bar.Clear()
+	}
+}
+
+// late is a writer that writes nothing before a moment.
+type late struct {
+	w   io.Writer
+	now func() time.Time
+	at  time.Time
+}
+
+func (l *late) Write(p []byte) (int, error) {
+	if l.now().Before(l.at) {
+		return len(p), nil
+	}
+	return l.w.Write(p)
+}
