@@ -102,7 +102,9 @@ type ConnInfo struct {
 
 // An Event is something that was seen on a connection. Which fields hold
 // something depends on Kind. It and everything it points to are valid during
-// the call that passes it on only; see Clone.
+// the call that passes it on only; see Clone. Data and Padding of KindRecord,
+// KindChunk, KindTruncated and KindDesync may be written to during the call: what
+// is derived from these bytes is derived afterwards.
 type Event struct {
 	Kind    Kind           // what is told
 	Dir     wire.Direction // where the bytes travel
