@@ -81,6 +81,11 @@ func (c *Conn) Lost(dir wire.Direction, n int64, at time.Time, emit func(*Event)
 		r.partial = true
 	}
 	c.gap(h, n)
+	for _, r := range c.active {
+		if dir == wire.ToApp {
+			c.dropPairs(&r.pairs) // the rest of a pair is not what comes next
+		}
+	}
 	c.emit = nil
 }
 

@@ -146,15 +146,18 @@ var hostile = map[string][]step{
 	"http":         {toApp([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")), toServer([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))},
 	"http then fastcgi": {toApp([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), begin,
 		rec(wire.TypeParams, 1, "", 0), rec(wire.TypeStdin, 1, "", 0))},
-	"version 2":        {toApp([]byte{2, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{2, 4, 0, 1, 0, 0, 0, 0})},
-	"mid-stream":       {{dir: wire.ToServer, lost: -1}, toServer(noise(5000, 1), rec(wire.TypeStdout, 1, string(noise(3000, 2)), 0), end)},
-	"long noise":       {{dir: wire.ToServer, lost: -1}, toServer(noise(300_000, 3), rec(wire.TypeStdout, 1, "x", 7), end)},
-	"gap in content":   {toApp(begin), toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 20}, toServer(noise(38, 5), rec(wire.TypeStdout, 1, "", 0), end)},
-	"gap to the end":   {toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 58}, toServer(end)},
-	"gap beyond":       {toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 70}, toServer(noise(30, 6), rec(wire.TypeStdout, 1, "tail", 4), end)},
-	"alternating":      {toApp([]byte("HTTP/1.1"), begin, []byte("HTTP/1.1"), end, []byte("HTTP/1.1"), begin, begin)},
-	"split pairs":      {toApp(begin, rec(wire.TypeParams, 1, "\x03\x05abc", 0), rec(wire.TypeParams, 1, "va", 0), rec(wire.TypeParams, 1, "lue\x01\x01nv\x09", 0), rec(wire.TypeParams, 1, "", 0))},
-	"huge pair":        {toApp(begin, rec(wire.TypeParams, 1, "\xff\xff\xff\xff\xff\xff\xff\xffabc", 0), rec(wire.TypeParams, 1, "more", 0), rec(wire.TypeParams, 1, "", 0))},
+	"version 2":      {toApp([]byte{2, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{2, 4, 0, 1, 0, 0, 0, 0})},
+	"mid-stream":     {{dir: wire.ToServer, lost: -1}, toServer(noise(5000, 1), rec(wire.TypeStdout, 1, string(noise(3000, 2)), 0), end)},
+	"long noise":     {{dir: wire.ToServer, lost: -1}, toServer(noise(300_000, 3), rec(wire.TypeStdout, 1, "x", 7), end)},
+	"gap in content": {toApp(begin), toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 20}, toServer(noise(38, 5), rec(wire.TypeStdout, 1, "", 0), end)},
+	"gap to the end": {toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 58}, toServer(end)},
+	"gap beyond":     {toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:50]), {dir: wire.ToServer, lost: 70}, toServer(noise(30, 6), rec(wire.TypeStdout, 1, "tail", 4), end)},
+	"alternating":    {toApp([]byte("HTTP/1.1"), begin, []byte("HTTP/1.1"), end, []byte("HTTP/1.1"), begin, begin)},
+	"split pairs":    {toApp(begin, rec(wire.TypeParams, 1, "\x03\x05abc", 0), rec(wire.TypeParams, 1, "va", 0), rec(wire.TypeParams, 1, "lue\x01\x01nv\x09", 0), rec(wire.TypeParams, 1, "", 0))},
+	"huge pair":      {toApp(begin, rec(wire.TypeParams, 1, "\xff\xff\xff\xff\xff\xff\xff\xffabc", 0), rec(wire.TypeParams, 1, "more", 0), rec(wire.TypeParams, 1, "", 0))},
+	"snap length":    {{dir: wire.ToServer, lost: -1}, toServer(rec(wire.TypeStdout, 1, string(noise(100, 4)), 0)[:20]), {dir: wire.ToServer, lost: 88}, toServer(end)},
+	"snap length in PARAMS": {toApp(begin, rec(wire.TypeParams, 1, pairs("A", "1", "REQUEST_METHOD", "GET"), 0)[:20]), {dir: wire.ToApp, lost: 9},
+		toApp(rec(wire.TypeParams, 1, pairs("B", "2"), 0), rec(wire.TypeParams, 1, "", 0))},
 	"cut header":       {toApp(begin, []byte{1, 4, 0})},
 	"cut record":       {toApp(begin, rec(wire.TypeParams, 1, pairs("A", "B"), 3)[:10])},
 	"management":       {toApp(rec(wire.TypeGetValues, 0, pairs(wire.MaxConns, "", "FOO", "x"), 0), rec(42, 0, "abc", 0)), toServer(rec(wire.TypeGetValuesResult, 0, pairs(wire.MaxConns, "a", "BAR", "1"), 0), wire.UnknownTypeRecord(42).Append(nil), wire.UnknownTypeRecord(43).Append(nil))},
@@ -227,6 +230,26 @@ func TestResync(t *testing.T) {
 		}
 		if !regexp.MustCompile(`(?m)^record .*` + last).MatchString(got) {
 			t.Errorf("%s: no %s\n%s", name, last, got)
+		}
+	}
+}
+
+// TestSnapLength: what there is of a record that was cut is shown for what it
+// is, and what follows the missing bytes is found without a search.
+func TestSnapLength(t *testing.T) {
+	for name, want := range map[string][]string{
+		"snap length":           {"truncated", "gap", "record", "closed"},
+		"snap length in PARAMS": {"pair to-app off=24", "gap", `"B"="2" split=false`, "closed"},
+	} {
+		got := run(t, true, hostile[name], all)
+		at := 0
+		for _, line := range got {
+			if at < len(want) && strings.Contains(line, want[at]) {
+				at++
+			}
+		}
+		if at < len(want) || strings.Contains(strings.Join(got, "\n"), "desync") {
+			t.Errorf("%s: no %q\n%s", name, want[min(at, len(want)-1)], strings.Join(got, "\n"))
 		}
 	}
 }

@@ -269,7 +269,7 @@ func (c *Conn) cut(h *half) (rest int64) {
 }
 
 // cutRecord passes on the part of a record that is in the buffer. What there is
-// of a stream counts: half an answer has a status too.
+// of a stream counts: half an answer has a status too, and half of PARAMS names.
 func (c *Conn) cutRecord(h *half) (rest int64) {
 	end := h.offset
 	h.offset -= int64(len(h.buf)) // take wants the beginning
@@ -284,7 +284,7 @@ func (c *Conn) cutRecord(h *half) (rest int64) {
 	h.offset = end
 	h.index-- // only whole records count
 	c.truncated(h, h.buf, head.Len(), len(h.buf))
-	if s := head.Type.Spec(); s == nil || s.Shape == wire.Bytes {
+	if s := head.Type.Spec(); s == nil || s.Stream {
 		c.opening(h)
 		content := h.buf[wire.HeaderLen:]
 		c.content(h, content[:min(len(content), int(head.ContentLength))])

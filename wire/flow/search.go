@@ -46,7 +46,7 @@ func (c *Conn) search(h *half, final bool) bool {
 			break
 		}
 		h.scan += i
-		v := judge(h.buf[h.scan:], h.dir, final)
+		v := judge(h.buf[h.scan:], h.dir, final, h.scan == 0)
 		if v == header {
 			c.desync(h, h.scan)
 			return true
@@ -86,8 +86,10 @@ const (
 
 // judge says whether b begins with a header: it is plausible, goes in this
 // direction, and either its body says so too or a plausible header follows it.
-// Only bytes decide, not how they were cut, unless nothing more comes.
-func judge(b []byte, dir wire.Direction, final bool) verdict {
+// Only bytes decide, not how they were cut, unless nothing more comes. Then a
+// record that is not whole is believed where the bytes begin (first): what
+// follows a gap is usually the beginning of a segment, and that of a record.
+func judge(b []byte, dir wire.Direction, final, first bool) verdict {
 	if !plausible(b, dir) {
 		return no
 	}
@@ -97,6 +99,9 @@ func judge(b []byte, dir wire.Direction, final bool) verdict {
 	head := wire.ParseHeader((*[wire.HeaderLen]byte)(b))
 	rec, n := wire.Split(b)
 	if n == 0 {
+		if first {
+			return whenFinal(final, header)
+		}
 		return whenFinal(final, no)
 	}
 	if s := head.Type.Spec(); s.Shape == wire.Fixed && knownBody(s, rec.Content) {
