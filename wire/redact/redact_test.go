@@ -171,6 +171,7 @@ func TestMask(t *testing.T) {
 
 		{"set-cookie", nil, "Set-Cookie: a=bc; Path=/x; HttpOnly\r\nset-cookie:d=e\r\n\r\nSet-Cookie: a=b", "Set-Cookie: a=**; Path=/x; HttpOnly\r\nset-cookie:d=*\r\n\r\nSet-Cookie: a=b", wire.TypeStdout},
 		{"field", nil, "X-Auth-Token: a b\r\n c\r\nX: y\r\nLocation: /?token=a&b=c\n\nx", "X-Auth-Token: ***\r\n**\r\nX: y\r\nLocation: /?token=*&b=c\n\nx", wire.TypeStdout},
+		{"session cookie", nil, "Set-Cookie: PHPSESSID=ab; Path=/; x=y\r\nA: session=b;c\r\n\r\n", "Set-Cookie: PHPSESSID=**; Path=/; x=y\r\nA: session=***\r\n\r\n", wire.TypeStdout},
 		{"joined set-cookie", nil, "Set-Cookie: a=b; Expires=Wed, 01 Jan 2031 00:00:00 GMT, c=d; Path=/\r\n\r\n", "Set-Cookie: a=*; Expires=Wed, 01 Jan 2031 00:00:00 GMT, c=*; Path=/\r\n\r\n", wire.TypeStdout},
 		{"parameters shown", nil, "A: b\r\n\r\n{\"HTTP_COOKIE\":\"a=b\",\"A\":\"b\"}", "A: b\r\n\r\n{\"HTTP_COOKIE\":\"***\",\"A\":\"b\"}", wire.TypeStdout},
 		{"authorizer", nil, "Variable-REMOTE_PASSWD: ab\r\nVariable-HTTP_COOKIE: c=d\r\n\r\n", "Variable-REMOTE_PASSWD: **\r\nVariable-HTTP_COOKIE: c=*\r\n\r\n", wire.TypeStdout},

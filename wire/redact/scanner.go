@@ -73,21 +73,24 @@ func (b *body) step(c byte) byte {
 // response is a scanner for STDOUT: a header, then a body.
 type response struct {
 	header header
-	both   several // the header, and what may be anywhere in its values
+	text   several // what may be anywhere in the header, but in cookies
 	body   *body
 }
 
 func newResponse(n names) *response {
-	r := &response{header: header{names: n}}
-	r.both = append(newText(n), &r.header)
-	return r
+	return &response{header: header{names: n}, text: newText(n)}
 }
 
 func (r *response) step(c byte) byte {
 	if r.body != nil {
 		return r.body.step(c)
 	}
-	shown := r.both.step(c)
+	shown := r.header.step(c)
+	if _, ok := r.header.value.(*cookie); !ok {
+		if out := r.text.step(c); out != c {
+			shown = out
+		}
+	}
 	if r.header.done {
 		r.body = newBody(r.header.names, false, r.header.encoded)
 	}
