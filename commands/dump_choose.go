@@ -28,7 +28,7 @@ const choosingFlags = "Choosing"
 func (o *choosing) flags() []cli.Flag {
 	o.conns.max, o.ids.max = 1<<31-1, 1<<16-1
 	return []cli.Flag{
-		&cli.GenericFlag{Name: "where", Category: choosingFlags, Usage: "only requests, or records, for which `EXPR` is true, such as 'status >= 500 && param.REQUEST_METHOD == \"POST\"'; see below", Value: &o.where},
+		&cli.GenericFlag{Name: "where", Category: choosingFlags, Usage: "only requests, or records, for which `EXPR` is true, such as 'status >= 500 && param.REQUEST_METHOD == \"POST\"'; see above", Value: &o.where},
 		&cli.BoolFlag{Name: "failed", Category: choosingFlags, Usage: "only requests with a status from 400 on, another appStatus than 0, another protocolStatus than REQUEST_COMPLETE, no end, or a broken rule; and gaps", Destination: &o.failed},
 		&cli.GenericFlag{Name: "conn", Category: choosingFlags, Usage: "only the connection with number `N`, from 0; may come several times, as the next two may", Value: &o.conns},
 		&cli.GenericFlag{Name: "id", Category: choosingFlags, Usage: "only what has the request id `N`", Value: &o.ids},

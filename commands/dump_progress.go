@@ -18,6 +18,7 @@ const (
 type progress struct {
 	io.Reader
 	bar *progressbar.ProgressBar
+	out *late
 }
 
 // watch returns f as it is to be read: with a bar if stderr is a terminal that
@@ -41,15 +42,15 @@ func (d *dumper) unwatch() {
 }
 
 func newProgress(env *Env, r io.Reader, size int64) *progress {
+	out := &late{w: env.Stderr, now: env.Now, at: env.Now().Add(progressAfter)}
 	return &progress{r, progressbar.NewOptions64(size,
-		progressbar.OptionSetWriter(&late{env.Stderr, env.Now, env.Now().Add(progressAfter)}),
+		progressbar.OptionSetWriter(out),
 		progressbar.OptionShowBytes(true),
-		progressbar.OptionShowTotalBytes(true),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(progressEvery),
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionClearOnFinish(),
-	)}
+	), out}
 }
 
 // Read implements io.Reader.
@@ -61,21 +62,23 @@ func (p *progress) Read(b []byte) (int, error) {
 
 // hide takes the bar off the line, for a message; it comes again.
 func (p *progress) hide() {
-	if p != nil {
+	if p != nil && p.out.wrote {
 		p.bar.Clear()
 	}
 }
 
 // late is a writer that writes nothing before a moment.
 type late struct {
-	w   io.Writer
-	now func() time.Time
-	at  time.Time
+	w     io.Writer
+	now   func() time.Time
+	at    time.Time
+	wrote bool
 }
 
 func (l *late) Write(p []byte) (int, error) {
 	if l.now().Before(l.at) {
 		return len(p), nil
 	}
+	l.wrote = true
 	return l.w.Write(p)
 }

@@ -45,7 +45,7 @@ var whereFields = []whereField{
 	{"method", "", asked, false, "REQUEST_METHOD", func(s *subject) any { return string(s.request.Method) }},
 	{"uri", "", asked, false, "REQUEST_URI, or SCRIPT_NAME", func(s *subject) any { return string(s.request.URI) }},
 	{"script", "", asked, false, "SCRIPT_FILENAME", func(s *subject) any { return string(s.request.Script) }},
-	{paramField, map[string]string(nil), asked, false, `any other: param.NAME, param["NAME"], "" where there is none; "NAME" in param`, func(s *subject) any { return s.params }},
+	{paramField, map[string]string(nil), asked, false, `the parameters: param.NAME or param["NAME"], "" where there is none; "NAME" in param`, func(s *subject) any { return s.params }},
 	{"params", 0, asked, false, "how many", func(s *subject) any { return s.request.Params }},
 	{"stdin_bytes", 0, ended, false, "", func(s *subject) any { return int(s.request.Stdin) }},
 	{"data_bytes", 0, ended, false, "", func(s *subject) any { return int(s.request.Data) }},
