@@ -18,12 +18,14 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
+	"github.com/fcgiscope/fcgiscope/wire/redact"
 )
 
 type dumpOptions struct {
 	output
 	recording
 	choosing
+	redaction
 	pairFiles
 	iface  string
 	from   choice
@@ -49,7 +51,7 @@ func (o *dumpOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count) in what is shown", Destination: &o.strict},
 	}, slices.Concat(o.choosing.flags(), shown, []cli.Flag{o.partFlag(), o.inflateFlag(),
 		&cli.BoolFlag{Name: "totals", Category: outputFlags, Usage: "say at the end, on stderr, what was shown in all: requests, statuses, findings, the slowest", Destination: &o.totals},
-	}, o.recording.flags(outputFlags))...)
+	}, o.redaction.flags(outputFlags), o.recording.flags(outputFlags))...)
 }
 
 // inputHelp explains the kinds of input, a line each.
@@ -89,7 +91,7 @@ Examples:
 Formats of input:
 ` + inputHelp() + `
 Formats of output:
-` + formatHelp() + whereHelp(),
+` + formatHelp() + whereHelp() + redactHelp,
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.files = c.Args().Slice()
@@ -133,6 +135,7 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 	if !choice.All() {
 		d.chosen = pretty.Choose(choice, showing{&d})
 	}
+	d.mask = o.redactor()
 	if o.iface != "" {
 		d.failed = append(d.failed, d.live(ctx, o.iface))
 	}
@@ -161,12 +164,13 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 type dumper struct {
 	env    *Env
 	o      dumpOptions
-	whole  bool            // records have to be passed on whole
-	sink   pretty.Sink     // what shows, and keeps
-	chosen *pretty.Chooser // nil if all is
-	totals *pretty.Totals  // nil if they are not wanted
-	bar    *progress       // nil if there is none
-	broken error           // the sink's first
+	whole  bool             // records have to be passed on whole
+	sink   pretty.Sink      // what shows, and keeps
+	chosen *pretty.Chooser  // nil if all is
+	mask   *redact.Redactor // nil if nothing is to be masked
+	totals *pretty.Totals   // nil if they are not wanted
+	bar    *progress        // nil if there is none
+	broken error            // the sink's first
 	failed []error
 
 	conns    int // of the files before
@@ -268,6 +272,9 @@ func (d *dumper) event(e *flow.Event) {
 		info := *e.Conn
 		info.N += d.conns
 		e.Conn = &info
+	}
+	if d.mask != nil {
+		d.mask.Event(e)
 	}
 	if d.chosen != nil {
 		d.keep(d.chosen.Event(e))
