@@ -3,7 +3,6 @@ package commands
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,9 +79,12 @@ type choice struct {
 
 // Set implements flag.Value.
 func (c *choice) Set(s string) error {
-	if slices.Contains(c.words, s) {
-		c.word = s
-		return nil
+	// The specification writes RESPONDER.
+	for _, w := range c.words {
+		if strings.EqualFold(w, s) {
+			c.word = w
+			return nil
+		}
 	}
 	if near := wire.Nearest(s, c.words); near != "" {
 		return fmt.Errorf("did you mean %s?", near)

@@ -17,6 +17,7 @@ import (
 type getValuesOptions struct {
 	format  choice
 	verbose bool
+	view    output // of the records, with verbose
 	timing  timing
 	target  string
 	names   []string
@@ -28,6 +29,7 @@ func (o *getValuesOptions) flags() []cli.Flag {
 		choiceFlag(outputFlags, "format", nil, "print a table (text) or JSON Lines (jsonl) as `FORMAT`", &o.format),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &o.verbose},
 	}
+	flags = append(flags, o.view.viewFlags()...)
 	flags = append(flags, o.timing.flags()...)
 	o.timing.idle = duration(5 * time.Second) // who answers at all, answers at once
 	return flags
@@ -80,8 +82,7 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 	}
 	var tr *trace
 	if o.verbose {
-		out := output{color: choice{word: "auto"}}
-		format, sink, err := out.sink(env, "text", env.Stderr, env.Terminal.Stderr)
+		format, sink, err := o.view.sink(env, "text", env.Stderr, env.Terminal.Stderr)
 		if err != nil {
 			nc.Close()
 			return err

@@ -30,12 +30,18 @@ const outputFlags = "Output"
 // usage and aliases are those of --format.
 func (o *output) flags(format, usage string, aliases ...string) []cli.Flag {
 	o.format = choice{format, formatNames()}
+	flags := []cli.Flag{choiceFlag(outputFlags, "format", aliases, usage, &o.format)}
+	flags = append(flags, o.viewFlags()...)
+	return append(flags,
+		&cli.GenericFlag{Name: "events", Category: outputFlags, Usage: "with jsonl, only these `KINDS` of events: record,pair,request …", Value: &o.events})
+}
+
+// viewFlags returns the flags that all formats know.
+func (o *output) viewFlags() []cli.Flag {
 	o.color = choice{"auto", []string{"auto", "always", "never"}}
 	return []cli.Flag{
-		choiceFlag(outputFlags, "format", aliases, usage, &o.format),
 		choiceFlag(outputFlags, "color", nil, "colours: auto (on a terminal), always or never as `WHEN`", &o.color),
 		&cli.GenericFlag{Name: "max-body", Category: outputFlags, Usage: "show at most `BYTES` of a body or value; 0: all", Value: &o.maxBody},
-		&cli.GenericFlag{Name: "events", Category: outputFlags, Usage: "with jsonl, only these `KINDS` of events: record,pair,request …", Value: &o.events},
 		&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: "leave out times, addresses and what else differs from run to run", Destination: &o.stable},
 	}
 }

@@ -63,7 +63,12 @@ func (e *DialError) Error() string {
 func (e *DialError) Unwrap() error { return e.Err }
 
 // Hint says what to do about it, "" where there is nothing to say.
-func (e *DialError) Hint() string { return reasons[e.Reason].hint }
+func (e *DialError) Hint() string {
+	if e.Addr.Network == "fd" && e.Reason != Other {
+		return "the descriptor must be a connected socket that the parent process left open"
+	}
+	return reasons[e.Reason].hint
+}
 
 func newDialError(ctx context.Context, a Addr, err error) *DialError {
 	// The dialer says "i/o timeout" or "operation was canceled" by itself.
