@@ -251,7 +251,7 @@ func (c *Conn) Close() error {
 func (c *Conn) Usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err == nil
+	return c.err == nil && len(c.aborted) < maxAborted
 }
 
 // shut closes the connection and fails what is active, each request with its

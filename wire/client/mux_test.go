@@ -138,6 +138,27 @@ func TestMultiplexCancel(t *testing.T) {
 	})
 }
 
+// Ids that were given up are not used again, so there is an end to them.
+func TestMultiplexGivenUp(t *testing.T) {
+	c, a := pair(t, Options{InFlight: 2})
+	go io.Copy(io.Discard, a.Conn) // an app that answers nothing
+	seen := make(map[uint16]bool)
+	for i := range maxAborted {
+		if !c.Usable() {
+			t.Fatalf("not usable after %d requests", i)
+		}
+		r := mustDo(t, c, Request{Params: getParams})
+		if seen[r.ID()] {
+			t.Fatalf("id %d again", r.ID())
+		}
+		seen[r.ID()] = true
+		r.Close()
+	}
+	if _, err := c.Do(t.Context(), Request{}); !errors.Is(err, ErrClosed) || c.Usable() {
+		t.Errorf("%v, usable: %v", err, c.Usable())
+	}
+}
+
 // A reader that falls behind loses its own answer only.
 func TestBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -283,6 +283,31 @@ func FuzzCuts(f *testing.F) {
 	})
 }
 
+// TestUnanswered: of a management record without an answer it is said only
+// where the application had its time, and all of it was seen.
+func TestUnanswered(t *testing.T) {
+	asked := append(rec(wire.TypeGetValues, 0, pairs(wire.MpxsConns, ""), 0), rec(99, 0, "", 0)...)
+	for how, want := range map[CloseKind]int{CloseUnknown: 0, CloseByServer: 0, ResetByServer: 0, CloseByApp: 2, ResetByApp: 2} {
+		for _, blind := range []bool{false, true} {
+			got, c := 0, &Conn{}
+			count := func(e *Event) {
+				if e.Kind == KindFinding && e.Finding.Rule != wire.RuleUnknownType {
+					got++
+				}
+			}
+			c.Feed(wire.ToApp, time.Time{}, asked, count)
+			if blind {
+				c.Lost(wire.ToServer, -1, time.Time{}, count)
+				want = 0
+			}
+			c.Close(time.Time{}, how, nil, count)
+			if got != want {
+				t.Errorf("%v, blind %v: %d findings, want %d", how, blind, got, want)
+			}
+		}
+	}
+}
+
 // TestBounds: what a peer sends does not make a Conn grow without limit.
 func TestBounds(t *testing.T) {
 	c := &Conn{}
