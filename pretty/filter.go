@@ -73,6 +73,7 @@ type Chooser struct {
 	err    error
 	conns  map[int]*chosenConn
 	open   map[requestKey]*chosenRequest
+	free   []*chosenRequest
 	held   int // bytes of events
 	known  int // bytes of parameters
 	none   flow.Request

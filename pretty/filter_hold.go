@@ -20,6 +20,9 @@ const (
 	maxKnown   = 8 << 20  // bytes of all such parameters
 	heldBlock  = 8 << 10  // bytes that are taken at once
 	heldRules  = 64       // different rules of a request that are remembered
+	freeEvents = 128      // events of a request whose memory is used again
+	freeBlocks = 8        // and blocks
+	freeMost   = 64       // requests whose memory is
 	heldEvent  = int(unsafe.Sizeof(flow.Event{}))
 )
 
@@ -32,10 +35,10 @@ var errParams = errors.New("pretty: the parameters are too long to be looked at"
 type chosenRequest struct {
 	judged, wanted bool
 	events         []flow.Event
-	block          []byte // the rest of it is free
-	bytes          int    // what it adds to Chooser.held
-	lost           int    // 1 + place of the KindLost event among events
-	omitted        int64  // events
+	blocks         [][]byte // the rest of the last one is free
+	bytes          int      // what it adds to Chooser.held
+	lost           int      // 1 + place of the KindLost event among events
+	omitted        int64    // events
 	params         map[string]string
 	known          int // bytes of them, of Chooser.known
 	rules          []string
@@ -46,7 +49,7 @@ func (c *Chooser) judge(conn *chosenConn, e *flow.Event) {
 	key := requestKey{e.Conn.N, e.Request.Seq}
 	q := c.open[key]
 	if q == nil {
-		q = &chosenRequest{}
+		q = c.fresh()
 		c.open[key] = q
 	}
 	if !q.judged {
@@ -61,6 +64,7 @@ func (c *Chooser) judge(conn *chosenConn, e *flow.Event) {
 	if e.Kind == flow.KindRequestEnded {
 		c.known -= q.known
 		delete(c.open, key)
+		c.recycle(q)
 	}
 }
 
@@ -92,7 +96,34 @@ func (c *Chooser) decide(conn *chosenConn, q *chosenRequest, e *flow.Event) {
 		c.release(conn, q, e.Request)
 	}
 	c.held -= q.bytes
-	q.bytes, q.events, q.block = 0, nil, nil
+	q.bytes, q.events, q.blocks = 0, reuse(q.events, freeEvents), reuse(q.blocks, freeBlocks)
+}
+
+// reuse returns s for other elements, or nil where that would keep too much.
+func reuse[E any](s []E, most int) []E {
+	if cap(s) > most {
+		return nil
+	}
+	return s[:0]
+}
+
+// fresh returns a request of which nothing is known.
+func (c *Chooser) fresh() *chosenRequest {
+	n := len(c.free)
+	if n == 0 {
+		return &chosenRequest{}
+	}
+	q := c.free[n-1]
+	c.free = c.free[:n-1]
+	return q
+}
+
+// recycle keeps the memory of a request that is over for another one.
+func (c *Chooser) recycle(q *chosenRequest) {
+	if len(c.free) < freeMost {
+		*q = chosenRequest{events: q.events, blocks: q.blocks}
+		c.free = append(c.free, q)
+	}
 }
 
 func (c *Chooser) release(conn *chosenConn, q *chosenRequest, r *flow.Request) {
@@ -181,13 +212,21 @@ func (q *chosenRequest) keep(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
-	if len(b) > cap(q.block)-len(q.block) {
-		if len(b) >= heldBlock {
-			return append([]byte{}, b...)
-		}
-		q.block = make([]byte, 0, heldBlock)
+	if len(b) >= heldBlock {
+		return append([]byte{}, b...)
 	}
-	n := len(q.block)
-	q.block = append(q.block, b...)
-	return q.block[n:len(q.block):len(q.block)]
+	last := len(q.blocks) - 1
+	if last < 0 || len(b) > heldBlock-len(q.blocks[last]) {
+		last++
+		if last < cap(q.blocks) && q.blocks[:last+1][last] != nil {
+			q.blocks = q.blocks[:last+1] // of a request before
+			q.blocks[last] = q.blocks[last][:0]
+		} else {
+			q.blocks = append(q.blocks, make([]byte, 0, heldBlock))
+		}
+	}
+	block := q.blocks[last]
+	n := len(block)
+	q.blocks[last] = append(block, b...)
+	return q.blocks[last][n:len(q.blocks[last]):len(q.blocks[last])]
 }
