@@ -182,30 +182,51 @@ type dumper struct {
 
 // file decodes one input.
 func (d *dumper) file(ctx context.Context, name string) error {
-	decodeCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	d.stop = stop
-	var in io.Reader
+	in := d.env.Stdin
 	if name == "-" {
 		name = "standard input"
-		in = patient(ctx, d.env.Stdin)
-		// What has come is worth decoding: the reader ends it.
-		decodeCtx, d.stop = context.WithCancel(context.WithoutCancel(ctx))
-		defer d.stop()
 	} else {
-		f, err := openInput(name)
+		// Opening a pipe that nobody writes to takes for ever.
+		f, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		in = d.watch(f)
-		defer d.unwatch()
+		in = f
 	}
-	src, _, err := capture.Open(flushing{in, d}, capture.Options{From: d.o.from.word})
+	if f := regular(in); f != nil {
+		decodeCtx, stop := context.WithCancel(ctx)
+		defer stop()
+		d.stop = stop
+		defer d.unwatch()
+		return d.read(decodeCtx, name, d.watch(f))
+	}
+	// What has come is worth decoding, and showing at once: the reader ends it.
+	decodeCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	d.stop = stop
+	return d.read(decodeCtx, name, flushing{patient(ctx, in), d})
+}
+
+// regular returns r as a file whose end is known to come, nil if it is none.
+func regular(r io.Reader) *os.File {
+	f, ok := r.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return f
+}
+
+// read decodes an input that is open.
+func (d *dumper) read(ctx context.Context, name string, in io.Reader) error {
+	src, _, err := capture.Open(in, capture.Options{From: d.o.from.word})
 	if err != nil {
 		return d.openError(name, err)
 	}
-	return d.decode(decodeCtx, name, src)
+	return d.decode(ctx, name, src)
 }
 
 // decode shows what a source yields.

@@ -28,7 +28,7 @@ func (d *dumper) watch(f *os.File) io.Reader {
 		return f
 	}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+	if err != nil || info.Size() == 0 {
 		return f
 	}
 	d.bar = newProgress(d.env, f, info.Size())
