@@ -44,8 +44,9 @@
 //	check_params                  CheckPairs
 //	get_record_length             Split, ParseHeader and Header.Len
 //	get_type_name, FCGI_TYPE_NAME Type.String
-//	get_role_name                 Role.String
-//	get_protocol_status_name      ProtocolStatus.String
+//	get_role_name, FCGI_ROLE_NAME Role.String
+//	get_protocol_status_name,
+//	FCGI_PROTOCOL_STATUS_NAME     ProtocolStatus.String
 //	is_known_type                 Type.Known
 //	is_management_type            Type.Spec: Management
 //	is_discrete_type              Type.Spec: Shape is Fixed or Empty
@@ -55,6 +56,11 @@
 //	write_header, write_record    Writer.WriteRaw, Writer.WriteRecord
 //	write_stream                  Writer.Stream
 //	can_read, can_write           deadlines of the net.Conn (package transport)
+//	pack templates                Spec.Body, Field
+//	FCGI_RECORD_NAME              BodyError, which names the type
+//	FCGI_BEGIN_REQUEST …          TypeBeginRequest … TypeUnknownType
+//	FCGI_RESPONDER …              Responder, Authorizer, Filter; KeepConn
+//	FCGI_REQUEST_COMPLETE …       RequestComplete, CantMultiplex, Overloaded, UnknownRole
 //	FCGI_MAX_CONTENT_LEN …        MaxContent, HeaderLen, MaxPadding, MaxRecord
 //	FCGI_MAX_CONNS …              MaxConns, MaxReqs, MpxsConns, ValueNames
 //
