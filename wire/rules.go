@@ -134,7 +134,7 @@ var rules = []Rule{
 	{RuleMultiplexRefused, "5.5", Note, "The application takes one request at a time on this connection."},
 	{RuleNoEnd, "5.5", Must, "Every request is ended by END_REQUEST before the application closes the connection."},
 	{RuleAbortUnanswered, "5.4", Must, "ABORT_REQUEST is answered with END_REQUEST."},
-	{RuleKeepConn, "5.1", Should, "The application closes the connection after the answer when KEEP_CONN is not set, and only then."},
+	{RuleKeepConn, "5.1", Must, "The application closes the connection after the answer when KEEP_CONN is not set, and only then."},
 	{RuleResponseHeader, "6.2", Must, "STDOUT begins with a CGI response header that an empty line ends."},
 	{RuleNPH, "6.1", Must, "A response does not begin with an HTTP status line: FastCGI has no non-parsed headers."},
 }

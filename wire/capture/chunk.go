@@ -50,12 +50,12 @@ const (
 // bytes. It is valid until the next call of Source.Next.
 type Chunk struct {
 	Conn  *flow.ConnInfo // one pointer for one connection, until its ChunkEnd
-	Side  Side
-	Kind  ChunkKind
-	At    time.Time // zero where the input has no times
-	Frame int       // number of the packet or line it came with, from 1; 0 where there is none
-	Data  []byte
-	Lost  int64
+	Side  Side           // who sent it
+	Kind  ChunkKind      // which of the others hold something
+	At    time.Time      // zero where the input has no times
+	Frame int            // number of the packet or line it came with, from 1; 0 where there is none
+	Data  []byte         // ChunkData: what was sent
+	Lost  int64          // ChunkGap: bytes; -1 where it is not known how many
 	// Given: the input says that the connection speaks FastCGI and that A is
 	// the web server, so neither is to be found out.
 	Given bool
@@ -78,6 +78,7 @@ type InputError struct {
 	Err   error
 }
 
+// Error says what is wrong, and where.
 func (e *InputError) Error() string { return fmt.Sprintf("capture: %s: %v", e.Where, e.Err) }
 
 // Unwrap returns what is wrong.

@@ -75,6 +75,7 @@ type UnknownError struct {
 	Looks string // what it looks like: "looks like an HTTP request"; "" if like nothing
 }
 
+// Error says what is wrong, and where.
 func (e *UnknownError) Error() string {
 	if e.Looks == "" {
 		return "capture: no known format"
@@ -85,6 +86,7 @@ func (e *UnknownError) Error() string {
 // A TieError says that several formats claim the input alike.
 type TieError struct{ Names []string }
 
+// Error says what is wrong, and where.
 func (e *TieError) Error() string {
 	return fmt.Sprintf("capture: can be read as %s: say which with --from", strings.Join(e.Names, " or "))
 }

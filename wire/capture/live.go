@@ -23,6 +23,7 @@ type PrivilegeError struct {
 	Err        error
 }
 
+// Error says what is wrong, and where.
 func (e *PrivilegeError) Error() string {
 	return fmt.Sprintf("capture: capturing needs %s: %v", e.Capability, e.Err)
 }
