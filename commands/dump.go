@@ -105,49 +105,17 @@ func dump(ctx context.Context, env *Env, o dumpOptions) error {
 	if err := cmp.Or(o.output.check(), o.recording.check(), o.checkLive(), o.checkPair()); err != nil {
 		return err
 	}
-	files := o.files
-	if len(files) == 0 && o.iface == "" && !o.pairFiles.given() {
+	if len(o.files) == 0 && o.iface == "" && !o.pairFiles.given() {
 		if env.Terminal.Stdin {
 			return withHint(usagef("dump: no file given"), "to read from the terminal: fcgiscope dump -")
 		}
-		files = []string{"-"}
+		o.files = []string{"-"}
 	}
-	format, sink, err := o.sink(env, o.format.word, env.Stdout, env.Terminal.Stdout)
+	d, err := newDumper(env, o)
 	if err != nil {
 		return err
 	}
-	choice := o.choice()
-	if err := checkChoice(choice, format); err != nil {
-		return err
-	}
-	if o.recording.file != "" {
-		r, err := o.recording.open(append(o.pairFiles.names(), files...))
-		if err != nil {
-			return err
-		}
-		sink = pretty.Tee(sink, r)
-	}
-	d := dumper{env: env, o: o, whole: format.NeedsWhole || choice.NeedsWhole(), sink: sink}
-	if o.totals {
-		d.totals = &pretty.Totals{}
-		d.sink = pretty.Tee(sink, d.totals)
-	}
-	if !choice.All() {
-		d.chosen = pretty.Choose(choice, showing{&d})
-	}
-	d.mask = o.redactor()
-	if o.iface != "" {
-		d.failed = append(d.failed, d.live(ctx, o.iface))
-	}
-	if o.pairFiles.given() {
-		d.failed = append(d.failed, d.pair(ctx))
-	}
-	for _, name := range files {
-		d.failed = append(d.failed, d.file(ctx, name))
-		if d.broken != nil || ctx.Err() != nil {
-			break
-		}
-	}
+	d.all(ctx)
 	d.keep(d.sink.Close())
 	if d.broken != nil {
 		return outputError{d.broken}
@@ -178,6 +146,50 @@ type dumper struct {
 	findings int // without notes
 	damages  int // gaps, bytes that are no record, records that are cut
 	stop     context.CancelFunc
+}
+
+// newDumper opens what the user wants to be written.
+func newDumper(env *Env, o dumpOptions) (*dumper, error) {
+	format, sink, err := o.sink(env, o.format.word, env.Stdout, env.Terminal.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	choice := o.choice()
+	if err := checkChoice(choice, format); err != nil {
+		return nil, err
+	}
+	if o.recording.file != "" {
+		r, err := o.recording.open(append(o.pairFiles.names(), o.files...))
+		if err != nil {
+			return nil, err
+		}
+		sink = pretty.Tee(sink, r)
+	}
+	d := &dumper{env: env, o: o, whole: format.NeedsWhole || choice.NeedsWhole(), sink: sink, mask: o.redactor()}
+	if o.totals {
+		d.totals = &pretty.Totals{}
+		d.sink = pretty.Tee(sink, d.totals)
+	}
+	if !choice.All() {
+		d.chosen = pretty.Choose(choice, showing{d})
+	}
+	return d, nil
+}
+
+// all decodes all inputs.
+func (d *dumper) all(ctx context.Context) {
+	if d.o.iface != "" {
+		d.failed = append(d.failed, d.live(ctx, d.o.iface))
+	}
+	if d.o.pairFiles.given() {
+		d.failed = append(d.failed, d.pair(ctx))
+	}
+	for _, name := range d.o.files {
+		d.failed = append(d.failed, d.file(ctx, name))
+		if d.broken != nil || ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // file decodes one input.
@@ -331,17 +343,6 @@ func (d showing) Event(e *flow.Event) error {
 // Close implements pretty.Sink: the dumper closes the sink itself.
 func (d showing) Close() error { return nil }
 
-// tellAll says at the end what there is to say about all inputs together.
-func (d *dumper) tellAll() {
-	if d.chosen != nil {
-		tellChosen(d.env, d.chosen)
-	}
-	if d.totals != nil {
-		// A stderr that cannot be written to changes no result.
-		d.totals.Report(d.env.Stderr, pretty.Options{Stable: d.o.stable})
-	}
-}
-
 // full reports whether no more is to be shown.
 func (d *dumper) full() bool {
 	return d.broken != nil || d.o.limit > 0 && d.records >= int(d.o.limit)
@@ -354,65 +355,6 @@ func (d *dumper) keep(err error) {
 	if d.broken != nil && d.stop != nil {
 		d.stop()
 	}
-}
-
-// tell says what there was beside FastCGI.
-func (d *dumper) tell(name string, stats capture.Stats) error {
-	d.keep(pretty.Flush(d.sink))
-	if stats.Connections > 0 {
-		if stats.Others > 0 {
-			complain(d.env, fmt.Sprintf("%s: left out %s", name, others(stats)))
-		}
-		return nil
-	}
-	if stats.Others > 0 {
-		err := peerError{fmt.Errorf("%s: no FastCGI, only %s", name, others(stats))}
-		return withHint(err, "to decode a connection all the same, name the application's port with --port")
-	}
-	if stats.Silent > 0 {
-		return peerError{fmt.Errorf("%s: no FastCGI: %s", name, plural(stats.Silent, "connection", "without data"))}
-	}
-	return peerError{fmt.Errorf("%s: no FastCGI, and no TCP connection at all", name)}
-}
-
-// others says how many connections spoke something else, and what.
-func others(stats capture.Stats) string {
-	s := plural(stats.Others, "connection", "with something else")
-	var kinds []string
-	for hint, n := range stats.Hints {
-		if hint != "" {
-			kinds = append(kinds, fmt.Sprintf("%d %s", n, strings.Replace(hint, "looks like", "like", 1)))
-		}
-	}
-	slices.Sort(kinds)
-	if len(kinds) > 0 {
-		s += " (" + strings.Join(kinds, ", ") + ")"
-	}
-	return s
-}
-
-// plural returns "1 connection with …", "2 connections with …".
-func plural(n int, what, with string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s", n, what, with))
-}
-
-// verdict is the result over all files.
-func (d *dumper) verdict() error {
-	err := errors.Join(d.failed...)
-	if err != nil || !d.o.strict || d.findings+d.damages == 0 {
-		return err
-	}
-	var found []string
-	if d.findings > 0 {
-		found = append(found, plural(d.findings, "finding", "of a broken rule"))
-	}
-	if d.damages > 0 {
-		found = append(found, plural(d.damages, "place", "where bytes are missing or no record"))
-	}
-	return peerError{fmt.Errorf("--strict: %s", strings.Join(found, ", "))}
 }
 
 // flushing shows what has been decoded before more is read, because reading
