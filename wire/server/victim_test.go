@@ -62,7 +62,7 @@ func serveLimits(config string) error {
 	}
 	s := &Server{Handler: limitsHandlers[c.Handler], Limits: c.Limits}
 	if c.Path == "" {
-		return s.ServeInherited(context.Background())
+		return s.ServeInherited(context.Background(), os.Getenv(WebServerAddrs))
 	}
 	ln, err := net.Listen("unix", c.Path)
 	if err != nil {
