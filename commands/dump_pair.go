@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 )
@@ -38,8 +40,7 @@ func (o *dumpOptions) checkPair() error {
 	return nil
 }
 
-// pair decodes the two directions of a connection. All of a file is read
-// before the other one only as far as the records allow.
+// pair decodes the two directions of a connection.
 func (d *dumper) pair(ctx context.Context) error {
 	decodeCtx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -47,26 +48,27 @@ func (d *dumper) pair(ctx context.Context) error {
 	var in [2]io.Reader
 	empty := true
 	for i, name := range []string{d.o.toApp, d.o.toServer} {
-		switch name {
-		case "":
-		case "-":
-			in[i] = flushing{patient(ctx, d.env.Stdin), d}
-			empty = false
-		default:
-			f, err := openInput(name)
+		if name == "" {
+			continue
+		}
+		f := d.env.Stdin
+		if name != "-" {
+			file, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			info, err := f.Stat()
-			empty = empty && err == nil && info.Mode().IsRegular() && info.Size() == 0
-			in[i] = f
+			defer file.Close()
+			f = file
+		}
+		in[i] = f
+		if file := regular(f); file == nil {
+			in[i] = flushing{patient(ctx, f), d}
+			empty = false
+		} else if info, err := file.Stat(); err != nil || info.Size() > 0 {
+			empty = false
 		}
 	}
-	name := d.o.toApp
-	if name == "" {
-		name = d.o.toServer
-	}
+	name := cmp.Or(d.o.toApp, d.o.toServer)
 	if empty {
 		return peerError{fmt.Errorf("%s: is empty", name)}
 	}
