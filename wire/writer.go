@@ -25,6 +25,10 @@ type Writer struct {
 	// content. nil means PadTo8. Other records and empty ones are not padded:
 	// libfcgi and php-fpm lose their place there.
 	Pad func(content int) (padding int)
+	// PadRecord, if it is set, is asked in place of Pad, and for every record
+	// without padding of its own: those of other types and empty ones, too. What
+	// it says, 0 to 255 bytes, is done.
+	PadRecord func(t Type, content int) (padding int)
 	// Chunk is the most content of a record that Stream and Pairs write, 1 to
 	// 65535 bytes. 0 means as much as fits with its padding into 65535 bytes
 	// together, which is what php-fpm takes.
@@ -32,6 +36,8 @@ type Writer struct {
 	// SplitPairs lets Pairs split a pair over records, as section 3.4 allows
 	// and php-fpm does not. A pair larger than a record is always split.
 	SplitPairs bool
+	// WriteEach makes each record a write of its own.
+	WriteEach bool
 
 	w     io.Writer
 	buf   []byte
@@ -46,7 +52,7 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 var zeros [MaxPadding]byte
 
 // WriteRecord writes r. Its lengths are those of the slices. A nil Padding is
-// chosen by Pad; an empty one that is not nil means none.
+// chosen by Pad or PadRecord; an empty one that is not nil means none.
 func (w *Writer) WriteRecord(r Record) error {
 	if r.Padding == nil {
 		r.Padding = zeros[:w.padding(r.Type, len(r.Content))]
@@ -70,7 +76,7 @@ func (w *Writer) WriteRaw(h Header, content, padding []byte) error {
 	w.buf = h.Append(w.buf)
 	w.buf = append(w.buf, content...)
 	w.buf = append(w.buf, padding...)
-	if len(w.buf) >= flushAt {
+	if len(w.buf) >= flushAt || w.WriteEach {
 		return w.Flush()
 	}
 	return nil
@@ -99,6 +105,9 @@ func (w *Writer) Flush() error {
 
 // padding is what a record without padding of its own gets.
 func (w *Writer) padding(t Type, content int) int {
+	if w.PadRecord != nil {
+		return max(0, min(w.PadRecord(t, content), MaxPadding))
+	}
 	if s := t.Spec(); content == 0 || s == nil || !s.Stream && s.Shape != Pairs {
 		return 0
 	}
@@ -116,8 +125,12 @@ func (w *Writer) chunk(t Type) int {
 		return min(w.Chunk, MaxContent)
 	}
 	const aligned = MaxContent &^ 7
-	if w.Pad == nil {
-		return aligned
+	pad := PadTo8(aligned)
+	switch {
+	case w.PadRecord != nil:
+		pad = w.PadRecord(t, aligned)
+	case w.Pad != nil:
+		pad = w.Pad(aligned)
 	}
-	return max(1, min(aligned, MaxContent-min(MaxPadding, w.Pad(aligned))))
+	return max(1, min(aligned, MaxContent-min(MaxPadding, pad)))
 }

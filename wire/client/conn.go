@@ -42,12 +42,6 @@ type Options struct {
 	// MaxBuffer is how many bytes of a multiplexed answer may wait to be read;
 	// 0 means 256 KiB. See ErrBehind.
 	MaxBuffer int
-	// Pad is wire.Writer.Pad, for the records that are sent.
-	Pad func(content int) (padding int)
-	// Chunk is wire.Writer.Chunk, in bytes.
-	Chunk int
-	// SplitPairs is wire.Writer.SplitPairs.
-	SplitPairs bool
 	// Observe is told every byte sent and received; nil is nobody.
 	Observe Observer
 }
@@ -111,7 +105,6 @@ func NewConn(c net.Conn, o Options) *Conn {
 	}
 	conn.rd = wire.NewReader(&conn.link)
 	conn.w = wire.NewWriter(&conn.link)
-	conn.w.Pad, conn.w.Chunk, conn.w.SplitPairs = o.Pad, o.Chunk, o.SplitPairs
 	return conn
 }
 
@@ -139,6 +132,8 @@ type Request struct {
 	// NoStdinEnd leaves out the empty record that ends STDIN, to see what an
 	// app does then.
 	NoStdinEnd bool
+	// Layout is how it is cut into records and writes; nil is a good choice.
+	Layout *Layout
 	// Retry lets a Pool send the request again although its method is not safe.
 	Retry bool
 }

@@ -21,6 +21,9 @@ const (
 
 // fitsOneWrite reports whether the whole request is one write.
 func (r *Response) fitsOneWrite() bool {
+	if r.req.Layout.writesEach() {
+		return false
+	}
 	size := sizeOf(r.req.Stdin) + sizeOf(r.req.Data)
 	for i := range r.req.Params {
 		size += r.req.Params[i].Len()
@@ -69,6 +72,7 @@ func (r *Response) sendAll() error {
 	if r.req.Keep {
 		flags = wire.KeepConn
 	}
+	r.req.Layout.apply(c.w, wire.TypeParams)
 	// The writer keeps its first error, and Flush returns it.
 	_ = c.w.WriteRecord(wire.BeginRecord(r.id, r.req.Role, flags))
 	params := c.w.Pairs(wire.TypeParams, r.id)
@@ -97,10 +101,11 @@ func (r *Response) sendAll() error {
 // it to others while it waits for input; after an error it has not got it.
 func (r *Response) sendStream(t wire.Type, src io.Reader, end bool) error {
 	c := r.c
+	r.req.Layout.apply(c.w, t)
 	out := c.w.Stream(t, r.id)
 	switch {
 	case src == nil:
-	case sizeOf(src) > oneWrite:
+	case sizeOf(src) > oneWrite || r.req.Layout.writesEach():
 		return r.sendPieces(out, t, src, end)
 	default:
 		if _, err := io.Copy(keeper{out}, src); err != nil {
@@ -129,14 +134,20 @@ func (k keeper) Write(p []byte) (int, error) {
 func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader, end bool) error {
 	c := r.c
 	left := r.declared(t)
-	buf := make([]byte, bodyPiece+1)
+	size, whole := r.req.Layout.piece()
+	buf := make([]byte, size+1)
 	for {
 		err := c.w.Flush()
 		<-c.writing
 		if err != nil {
 			return err
 		}
-		n, readErr := src.Read(buf[:bodyPiece])
+		n, readErr := src.Read(buf[:size])
+		for whole && readErr == nil && n < size {
+			var more int
+			more, readErr = src.Read(buf[n:size])
+			n += more
+		}
 		left -= int64(n)
 		if left == 0 && readErr == nil {
 			var more int
@@ -149,6 +160,7 @@ func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader
 		if err := r.lockWriting(); err != nil {
 			return err
 		}
+		r.req.Layout.apply(c.w, t)
 		_, _ = out.Write(buf[:n])
 		if readErr == io.EOF {
 			if end {
@@ -199,6 +211,7 @@ func (c *Conn) abort(id uint16) error {
 	case <-c.done:
 		return ErrClosed
 	}
+	(*Layout)(nil).apply(c.w, wire.TypeAbortRequest)
 	_ = c.w.WriteRecord(wire.AbortRecord(id))
 	err := c.w.Flush()
 	<-c.writing

@@ -106,16 +106,14 @@ func TestRolesAndOptions(t *testing.T) {
 		"large filter": {Options{}, Request{Role: wire.Filter, Data: strings.NewReader(data), Stdin: io.LimitReader(zeroes{}, 3)}, "begin_request params params-end stdin stdin-end data data data-end"},
 		"empty filter": {Options{}, Request{Role: wire.Filter}, "begin_request params params-end stdin-end data-end"},
 		"no stdin end": {Options{}, Request{NoStdinEnd: true}, "begin_request params params-end"},
-		"chunk":        {Options{Chunk: 20}, Request{Stdin: strings.NewReader("abcdefghijklmnopqrstuvwxyz")}, "begin_request params params-end stdin stdin stdin-end"},
-		"split pairs":  {Options{Chunk: 9, SplitPairs: true}, Request{}, "begin_request params params params params-end stdin-end"},
 	} {
 		recs := sent(t, tt.o, tt.req)
 		if got := describe(recs); got != tt.want {
 			t.Errorf("%s: %s\nwant %s", name, got, tt.want)
 		}
 	}
-	recs := sent(t, Options{Pad: func(int) int { return 200 }}, Request{ID: 300, Role: 7})
-	if b, _ := wire.ParseBeginRequest(recs[0].Content); recs[0].RequestID != 300 || b.Role != 7 || len(recs[0].Padding) != 0 || len(recs[1].Padding) != 200 {
+	recs := sent(t, Options{}, Request{ID: 300, Role: 7})
+	if b, _ := wire.ParseBeginRequest(recs[0].Content); recs[0].RequestID != 300 || b.Role != 7 {
 		t.Errorf("%+v", recs)
 	}
 }
