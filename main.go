@@ -12,10 +12,21 @@ import (
 )
 
 func main() {
-	// The first signal cancels what the command does, so that it can end
-	// properly; the second one kills. Not at once: timeout(1) sends its signal
-	// to the process and to its group, which is twice.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() { time.AfterFunc(250*time.Millisecond, stop) })
+	ctx, interrupt := context.WithCancel(context.Background())
+	// Beside the rest: it takes a third of a millisecond, and what there is to
+	// end in an orderly way begins later.
+	go watchSignals(interrupt)
 	os.Exit(commands.Main(ctx, os.Args, commands.OS()))
+}
+
+// watchSignals calls interrupt at the first signal, so that the command ends
+// properly; the second one kills. Not at once: timeout(1) sends its signal to
+// the process and to its group, which is twice.
+func watchSignals(interrupt func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	interrupt()
+	time.Sleep(250 * time.Millisecond)
+	signal.Stop(signals)
 }

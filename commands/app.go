@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,14 +13,18 @@ import (
 // exit code. When ctx ends before the work is done, that is 130.
 func Main(ctx context.Context, args []string, env *Env) int {
 	if len(args) > 1 && args[1] == completeWord {
-		complete(newApp(env), args[2:], env.Stdout)
+		complete(newApp(env, ""), args[2:], env.Stdout)
 		return 0
 	}
 	return report(ctx, env, run(ctx, args, env))
 }
 
 func run(ctx context.Context, args []string, env *Env) error {
-	app := newApp(env)
+	word := ""
+	if len(args) > 1 {
+		word = args[1]
+	}
+	app := newApp(env, word)
 	line, err := arrange(app, args)
 	switch {
 	case err != nil:
@@ -29,19 +34,37 @@ func run(ctx context.Context, args []string, env *Env) error {
 	case line.help:
 		return writeAppHelp(env.Stdout, app)
 	}
+	onlyGiven(app, line)
 	return app.RunContext(ctx, line.words)
 }
 
+// onlyGiven leaves the flags that stand on the command line. The library
+// registers every flag that a command has, and so many take it longer than the
+// request takes the application; the others keep what they hold, so no flag has
+// a Value that is not in its Destination already.
+func onlyGiven(app *cli.App, line commandLine) {
+	flags := &app.Flags
+	if line.command != nil {
+		app.Flags, flags = nil, &line.command.Flags
+	}
+	given := make(map[string]bool, len(line.words))
+	for _, word := range line.words {
+		name, _, _ := strings.Cut(word, "=")
+		given[name] = true
+	}
+	*flags = slices.DeleteFunc(*flags, func(f cli.Flag) bool { return !given["--"+f.Names()[0]] })
+}
+
 // newApp builds the application anew, because flags keep what was parsed into
-// them. What it sets is what urfave/cli does otherwise: split values of flags
+// them, with the commands that build makes for word. What it sets is what urfave/cli does otherwise: split values of flags
 // at commas, end the process, print usage errors to stdout, share its help flag
 // between all applications.
-func newApp(env *Env) *cli.App {
+func newApp(env *Env, word string) *cli.App {
 	var version bool
 	app := &cli.App{
 		Name:                      "fcgiscope",
 		Usage:                     "look into FastCGI: send requests, decode captures, check applications",
-		Commands:                  all(env),
+		Commands:                  build(env, word),
 		Reader:                    env.Stdin,
 		Writer:                    env.Stdout,
 		ErrWriter:                 env.Stderr,

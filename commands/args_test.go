@@ -150,3 +150,25 @@ func TestListFlag(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestFlagsNeedNoRegistration: a flag that is not given is not registered with
+// the library, so what it is by default is in its destination from the start.
+func TestFlagsNeedNoRegistration(t *testing.T) {
+	t.Parallel()
+	eachCommand(newTestApp(), func(c *cli.Command) {
+		for _, f := range c.Flags {
+			switch f := f.(type) {
+			case *cli.GenericFlag, *cli.BoolFlag:
+			case *cli.StringFlag:
+				if f.Value != "" {
+					t.Errorf("%s --%s: a default belongs into the destination, as of a choice", c.HelpName, f.Name)
+				}
+			default:
+				t.Errorf("%s --%s is a %T, which nothing is known of here", c.HelpName, f.Names()[0], f)
+			}
+			if b, ok := f.(*cli.BoolFlag); ok && b.Value {
+				t.Errorf("%s --%s is true by default", c.HelpName, b.Name)
+			}
+		}
+	})
+}

@@ -8,14 +8,30 @@ package commands
 
 import "github.com/urfave/cli/v2"
 
-// all returns the commands, in the order in which help lists them.
-func all(env *Env) []*cli.Command {
-	return []*cli.Command{
-		requestCommand(env),
-		getValuesCommand(env),
-		dumpCommand(env),
-		rulesCommand(env),
-		completionCommand(env),
-		versionCommand(env),
+// commands are all there are, in the order in which help lists them.
+var commands = []struct {
+	name string
+	make func(*Env) *cli.Command
+}{
+	{"request", requestCommand},
+	{"get-values", getValuesCommand},
+	{"dump", dumpCommand},
+	{"rules", rulesCommand},
+	{"completion", completionCommand},
+	{"version", versionCommand},
+}
+
+// build makes the command that word names, or, where it names none, all of
+// them: that of every flag of every command takes as long as a whole request.
+func build(env *Env, word string) []*cli.Command {
+	var all []*cli.Command
+	for _, row := range commands {
+		if row.name == word {
+			return []*cli.Command{row.make(env)}
+		}
 	}
+	for _, row := range commands {
+		all = append(all, row.make(env))
+	}
+	return all
 }

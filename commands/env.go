@@ -37,7 +37,7 @@ type Terminal struct {
 // is an error from then on and no longer a signal that kills: the command ends
 // what it has started, quietly.
 func OS() *Env {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	go signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not waited for, as in main
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv,

@@ -22,7 +22,7 @@ func eachCommand(app *cli.App, f func(c *cli.Command)) {
 
 func newTestApp() *cli.App {
 	env, _, _ := testEnv("")
-	return newApp(env)
+	return newApp(env, "")
 }
 
 func TestHelp(t *testing.T) {
