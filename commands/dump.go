@@ -19,6 +19,7 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 	"github.com/fcgiscope/fcgiscope/wire/redact"
+	"github.com/fcgiscope/fcgiscope/wire/text"
 )
 
 type dumpOptions struct {
@@ -292,8 +293,21 @@ func (d *dumper) warn(name string) func(error) {
 		d.keep(pretty.Flush(d.sink))
 		d.damages++
 		d.bar.hide()
-		complain(d.env, name+": "+plain(err))
+		complain(d.env, name+": "+d.damage(err))
 	}
+}
+
+// damage says what is wrong in an input, and where. Only the messages about the
+// text form quote it: not if it may hold what is to be masked.
+func (d *dumper) damage(err error) string {
+	var syntax *text.SyntaxError
+	switch {
+	case !errors.As(err, &syntax):
+		return plain(err)
+	case d.mask != nil:
+		return fmt.Sprintf("line %d, column %d: no line of the text form (what it says is masked)", syntax.Line, syntax.Column)
+	}
+	return plain(syntax)
 }
 
 // event takes an event of an input. Connections are counted over all files.

@@ -3,6 +3,7 @@ package commands
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,4 +131,45 @@ func TestRedactKeeps(t *testing.T) {
 			t.Errorf("no line %s in\n%s", line, text)
 		}
 	}
+}
+
+// TestRedactDamage: what is said about damage quotes nothing of the input.
+func TestRedactDamage(t *testing.T) {
+	t.Parallel()
+	const record = "01 01 00 01 00 08 00 00 00 01 00 00 00 00 00 00"
+	array := strings.ReplaceAll("0x"+record, " ", ", 0x")
+	list := "[" + strings.Repeat("1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,\n", 8000) // the damage is behind what is looked at first
+	for name, input := range map[string]string{
+		"hex":     strings.Repeat(record+"\n", 4000) + "s3cret",
+		"base64":  strings.Repeat("AQEAAQAIAAAAAQAAAAAAAA==\n", 4000) + "~s3cret",
+		"xxd":     xxdLines(record, 4000) + "0000fa00: s3cret",
+		"hexdump": strings.ReplaceAll(xxdLines(record, 4000), ":", "") + "0000fa00 s3cret",
+		"numbers": list + " 73123]",
+		"escapes": `"` + strings.Repeat(`\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0`, 3000) + `\731"`,
+		"braces":  "{" + strings.Repeat(array+",\n", 4000) + "73123}",
+		"text":    "> BEGIN_REQUEST id=1 role=RESPONDER flags=0\ns3cret\n",
+		"jsonl":   `{"event":"connection","conn":0}` + "\n" + `{"event":"s3cret","conn":"s3cret"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := runMain(t, input, "dump", "-", "--redact", "-f", "summary")
+			if got.stderr == "" {
+				t.Error("nothing is said about the damage")
+			}
+			for _, secret := range []string{"s3cret", "73123", "731"} {
+				if strings.Contains(got.stderr, secret) {
+					t.Errorf("%s is quoted: %s", secret, got.stderr)
+				}
+			}
+		})
+	}
+}
+
+// xxdLines returns n lines of xxd with the same bytes.
+func xxdLines(bytes string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%08x: %s\n", i*16, bytes)
+	}
+	return b.String()
 }

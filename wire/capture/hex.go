@@ -3,7 +3,6 @@ package capture
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 )
 
 // bareHex decodes hex digits with whatever is usual between them: nothing,
@@ -19,7 +18,7 @@ func (d *bareHex) decode(dst, p []byte) ([]byte, error) {
 	if !d.started {
 		d.half, d.started = -1, true
 	}
-	for i, c := range p {
+	for _, c := range p {
 		switch v := hexDigit(c); {
 		case v >= 0 && d.half < 0:
 			d.half = v
@@ -29,13 +28,13 @@ func (d *bareHex) decode(dst, p []byte) ([]byte, error) {
 		case (c == 'x' || c == 'X') && d.half == 0 && !d.prefix:
 			d.half, d.prefix = -1, true
 		case bytes.IndexByte([]byte(" \t\r\n,:;-"), c) < 0:
-			return dst, &lossError{-1, fmt.Sprintf("not hex: %.40q", p[i:])}
+			return dst, &lossError{-1, "something that is no hex"}
 		case d.half >= 0 && d.prefix:
 			dst = append(dst, byte(d.half))
 			d.half, d.prefix = -1, false
 		case d.half >= 0 && c != '\n' && c != '\r':
 			d.half = -1
-			return dst, &lossError{-1, fmt.Sprintf("half a byte before %.40q", p[i:])}
+			return dst, &lossError{-1, "a byte with one digit"}
 		}
 	}
 	return dst, nil
@@ -85,7 +84,7 @@ type base64Decoder struct {
 
 // decode implements decoder.
 func (d *base64Decoder) decode(dst, p []byte) ([]byte, error) {
-	for i, c := range p {
+	for _, c := range p {
 		v := sixBits(c)
 		switch {
 		case v >= 0:
@@ -97,7 +96,7 @@ func (d *base64Decoder) decode(dst, p []byte) ([]byte, error) {
 		case c == '=':
 			d.n = 0 // the next one may begin here
 		case bytes.IndexByte([]byte(" \t\r\n"), c) < 0:
-			return dst, &lossError{-1, fmt.Sprintf("not base64: %.40q", p[i:])}
+			return dst, &lossError{-1, "something that is no base64"}
 		}
 	}
 	return dst, nil

@@ -71,7 +71,9 @@ func (s *jsonlSource) Next() (Chunk, error) {
 		}
 		var e jsonEvent
 		if err == nil {
-			err = json.Unmarshal(line, &e)
+			if json.Unmarshal(line, &e) != nil {
+				err = errors.New("no event as dump -f jsonl prints it")
+			}
 		}
 		if err != nil {
 			return Chunk{}, s.lines.where(err)

@@ -131,7 +131,7 @@ func (d *literal) number(dst []byte) ([]byte, error) {
 	}
 	v, err := strconv.ParseInt(string(bytes.TrimSuffix(word, []byte("u8"))), 0, 32)
 	if err != nil || v < -128 || v > 255 {
-		return dst, &lossError{1, fmt.Sprintf("%q is no byte", word)}
+		return dst, &lossError{1, "a number is no byte, -128 to 255"}
 	}
 	return append(dst, byte(v)), nil
 }
@@ -186,11 +186,11 @@ func (d *literal) finish(dst []byte) ([]byte, error) {
 	v, err := strconv.ParseUint(string(digits), base, 32)
 	switch {
 	case err != nil:
-		return dst, &lossError{1, fmt.Sprintf("escape \\%s is no byte", d.escape)}
+		return dst, &lossError{1, "an escape is no byte, 0 to 255"}
 	case v <= 255: // JSON has no other way to write a byte
 		return append(dst, byte(v)), nil
 	case base == 8:
-		return dst, &lossError{1, fmt.Sprintf("escape \\%s is no byte", d.escape)}
+		return dst, &lossError{1, "an escape is no byte, 0 to 255"}
 	}
 	return utf8.AppendRune(dst, rune(v)), nil
 }

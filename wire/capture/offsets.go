@@ -54,6 +54,10 @@ type offsetDump struct {
 	star    bool // a * came after it
 }
 
+// notBytes is said of a line that cannot be read. No message about damage quotes
+// the input: it may hold what is to be masked.
+const notBytes = "the line does not hold bytes as those before it do"
+
 // decode implements decoder.
 func (d *offsetDump) decode(dst, line []byte) ([]byte, error) {
 	if string(bytes.TrimSpace(line)) == "*" {
@@ -64,7 +68,7 @@ func (d *offsetDump) decode(dst, line []byte) ([]byte, error) {
 		n := len(dst)
 		dst, ok := d.cell.parse(dst, line)
 		if !ok {
-			return dst[:n], &lossError{-1, fmt.Sprintf("not the bytes of a line: %.60q", line)}
+			return dst[:n], &lossError{-1, notBytes}
 		}
 		return dst, nil
 	}
@@ -74,14 +78,14 @@ func (d *offsetDump) decode(dst, line []byte) ([]byte, error) {
 	}
 	at, err := strconv.ParseInt(string(offset), d.base, 64)
 	if err != nil {
-		return d.damaged(dst, "offset %q is no number in base %d", offset, d.base)
+		return d.damaged(dst, "the offset is no number in base %d", d.base)
 	}
 	dst, err = d.settle(dst, at)
 	d.line, ok = d.cell.parse(d.line[:0], rest)
 	d.at, d.holding = at, true
 	if !ok {
 		d.holding = false
-		return d.damaged(dst, "not the bytes of a line: %.60q", rest)
+		return d.damaged(dst, notBytes)
 	}
 	return dst, err
 }

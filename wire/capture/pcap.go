@@ -154,15 +154,18 @@ const resyncLen = 128 << 10
 // is to be said about it.
 func (r *pcapReader) resync(damage error) error {
 	b, _ := r.in.peek(resyncLen)
+	return r.in.skip(r.search(b), damage)
+}
+
+// search returns where the next packet, or file, begins in b, behind its first
+// byte; 0 if none does.
+func (r *pcapReader) search(b []byte) int {
 	for i := 1; i+pcapPacketHeader <= len(b); i++ {
 		if pcapOrder(b[i:]) != nil || r.plausible(b[i:], 2) {
-			err := r.in.fail(fmt.Errorf("%w; %d bytes are skipped", damage, i))
-			r.in.discard(i)
-			r.in.dead = false
-			return err
+			return i
 		}
 	}
-	return r.in.fail(damage)
+	return 0
 }
 
 // plausible reports whether n packets, or as many as are left, begin in b.
@@ -182,10 +185,16 @@ func (r *pcapReader) plausible(b []byte, n int) bool {
 	return true
 }
 
-// ended tells a file that ends between two packets from a cut one.
+// ended tells a file that ends between two packets from a cut one, and from one
+// in which a length is wrong.
 func (r *pcapReader) ended(rest []byte, err error) error {
 	if err != io.EOF || len(rest) == 0 {
 		return err
+	}
+	if r.order != nil {
+		if n := r.search(rest); n > 0 {
+			return r.in.skip(n, fmt.Errorf("packet %d claims more bytes than there are: the file is damaged", r.frame+1))
+		}
 	}
 	r.in.discard(len(rest))
 	return &InputError{Where: fmt.Sprintf("packet %d", r.frame+1), Err: errors.New("the file is cut inside it")}
@@ -197,6 +206,7 @@ type block struct {
 	r    *bufio.Reader
 	big  []byte // a piece that does not fit the buffer of r, and is read whole
 	off  int64  // bytes discarded
+	eof  bool   // big is all that is left of r
 	dead bool   // nothing more can be understood
 }
 
@@ -216,8 +226,11 @@ func (b *block) peek(n int) ([]byte, error) {
 
 func (b *block) more(n int) ([]byte, error) {
 	have := len(b.big)
-	if n <= have {
+	switch {
+	case n <= have:
 		return b.big[:n], nil
+	case b.eof: // damage can claim any number of bytes, again and again
+		return b.big, io.EOF
 	}
 	big := make([]byte, n)
 	copy(big, b.big)
@@ -226,6 +239,7 @@ func (b *block) more(n int) ([]byte, error) {
 	if err == io.ErrUnexpectedEOF {
 		err = io.EOF
 	}
+	b.eof = err == io.EOF
 	return b.big, err
 }
 
@@ -237,6 +251,18 @@ func (b *block) discard(n int) {
 		return
 	}
 	b.r.Discard(n) // cannot fail: they are in the buffer
+}
+
+// skip says what is wrong where, and goes on behind n bytes that cannot be
+// understood. With n = 0 nothing is read after it.
+func (b *block) skip(n int, err error) error {
+	if n == 0 {
+		return b.fail(err)
+	}
+	err = b.fail(fmt.Errorf("%w; %d bytes are skipped", err, n))
+	b.discard(n)
+	b.dead = false
+	return err
 }
 
 // fail says what is wrong where; nothing is read after it.

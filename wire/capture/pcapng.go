@@ -104,20 +104,64 @@ func (r *pcapngReader) block() (body []byte, typ uint32, err error) {
 	typ = r.order.Uint32(head)
 	n := r.order.Uint32(head[4:])
 	if n < ngMinBlock || n > maxPacket {
-		return nil, 0, r.in.fail(fmt.Errorf("a block claims %d bytes: the file is damaged", n))
+		return nil, 0, r.resync(fmt.Errorf("a block claims %d bytes: the file is damaged", n))
 	}
-	n = (n + 3) &^ 3
-	b, err := r.in.peek(int(n))
+	padded := int(n+3) &^ 3
+	b, err := r.in.peek(padded)
 	if err != nil {
 		return nil, 0, r.ended(b, err)
 	}
-	r.in.discard(int(n))
-	return b[ngBlockHeader : n-4], typ, nil
+	if again := r.order.Uint32(b[padded-4:]); again != n {
+		return nil, 0, r.resync(fmt.Errorf("a block of %d bytes says %d at its end: the file is damaged", n, again))
+	}
+	r.in.discard(padded)
+	return b[ngBlockHeader : padded-4], typ, nil
 }
 
+// resync looks for the next block behind damage, and returns what is to be
+// said about it.
+func (r *pcapngReader) resync(damage error) error {
+	b, _ := r.in.peek(resyncLen)
+	return r.in.skip(r.search(b), damage)
+}
+
+// search returns where the next block begins in b, behind its first byte; 0 if
+// none does.
+func (r *pcapngReader) search(b []byte) int {
+	for i := 1; i+ngMinBlock <= len(b); i++ {
+		if ngBlockAt(b[i:], r.order) {
+			return i
+		}
+	}
+	return 0
+}
+
+// ngBlockAt reports whether a block that is read begins in b. Its length, which
+// stands at both its ends, proves it.
+func ngBlockAt(b []byte, order binary.ByteOrder) bool {
+	switch typ := order.Uint32(b); {
+	case typ == ngSection:
+		if order = ngOrder(b[8:]); order == nil {
+			return false
+		}
+	case typ != ngInterface && typ != ngOldPacket && typ != ngSimple && typ != ngEnhanced:
+		return false
+	}
+	n := order.Uint32(b[4:])
+	padded := int64(n+3) &^ 3
+	return n >= ngMinBlock && padded <= int64(len(b)) && order.Uint32(b[padded-4:]) == n
+}
+
+// ended tells a file that ends between two blocks from a cut one, and from one
+// in which a length is wrong.
 func (r *pcapngReader) ended(rest []byte, err error) error {
 	if err != io.EOF || len(rest) == 0 {
 		return err
+	}
+	if r.order != nil {
+		if n := r.search(rest); n > 0 {
+			return r.in.skip(n, errors.New("a block claims more bytes than there are: the file is damaged"))
+		}
 	}
 	r.in.discard(len(rest))
 	return &InputError{Where: fmt.Sprintf("packet %d", r.frame+1), Err: errors.New("the file is cut inside it")}
