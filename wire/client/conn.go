@@ -197,7 +197,7 @@ func (c *Conn) begin(ctx context.Context, req Request) (*Response, error) {
 		req.Role = wire.Responder
 	}
 	req.Keep = req.Keep || !c.exclusive()
-	r := &Response{c: c, id: id, req: req, before: c.link.received.Load(), ctx: ctx}
+	r := &Response{c: c, id: id, req: req, before: c.link.received.Load(), ctx: ctx, times: Times{Begin: time.Now()}}
 	r.Stdout = (*stdout)(r)
 	c.active[id] = r
 	c.used = true

@@ -165,6 +165,9 @@ var managementRules = map[wire.Type]wire.RuleID{
 
 // deliver gives a record to its request.
 func (c *Conn) deliver(r *Response, v Violation, rec wire.Record) {
+	if r.records++; r.records == 1 {
+		r.times.First = time.Now()
+	}
 	switch rec.Type {
 	case wire.TypeStdout:
 		if r.stdoutEnded {

@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +50,53 @@ type Response struct {
 	end                      wire.EndRequest
 	err                      error
 	violations               []Violation
+	times                    Times
+	records                  int  // that came
+	closedAfter              bool // the app closed while we lingered
+}
+
+// Times are the moments of an exchange; one that has not come is zero.
+type Times struct {
+	Begin time.Time // Do was called and had its place in flight
+	Sent  time.Time // all of the request was given to the operating system
+	First time.Time // the first record of the answer was read
+	End   time.Time // END_REQUEST was read, or it became certain that it does not come
+}
+
+// Times returns when what happened so far.
+func (r *Response) Times() Times {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.times
+}
+
+// Records returns how many records of the answer have come.
+func (r *Response) Records() int {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.records
+}
+
+// WaitSent waits until nothing more of the request is going to be sent: because
+// all of it is, or because the answer is over, or ctx.
+func (r *Response) WaitSent(ctx context.Context) error {
+	if r.sender == nil {
+		return nil
+	}
+	select {
+	case <-r.sender:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("client: %w", ctx.Err())
+	}
+}
+
+// ClosedAfter reports whether the app closed the connection while Wait lingered
+// after END_REQUEST; see Options.Linger.
+func (r *Response) ClosedAfter() bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.closedAfter
 }
 
 // ID returns the request id.
@@ -261,6 +310,7 @@ func (r *Response) fail(err error) {
 // leave takes r out of those that are active.
 func (r *Response) leave() {
 	r.over = true
+	r.times.End = time.Now()
 	if r.stop != nil {
 		r.stop()
 	}
@@ -343,10 +393,12 @@ func (c *Conn) linger(r *Response) {
 	_ = c.link.SetReadDeadline(time.Now().Add(c.opts.Linger))
 	c.mu.Unlock()
 	var late []Violation
+	closed := false
 	for len(late) < maxViolations {
 		at := c.rd.Offset()
 		rec, err := c.rd.ReadRecord()
 		if err != nil {
+			closed = !errors.Is(err, os.ErrDeadlineExceeded)
 			break
 		}
 		v := Violation{Rule: wire.RuleOutputInactive, Offset: at, Header: rec.Header}
@@ -358,5 +410,6 @@ func (c *Conn) linger(r *Response) {
 	c.mu.Lock()
 	c.leader = nil
 	r.violations = append(r.violations, late...)
+	r.closedAfter = closed
 	c.shut(nil)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -93,6 +94,11 @@ func (r *Response) sendAll() error {
 	r.sent = true
 	c.mu.Unlock()
 	err := c.w.Flush()
+	if err == nil {
+		c.mu.Lock()
+		r.times.Sent = time.Now()
+		c.mu.Unlock()
+	}
 	<-c.writing
 	return err
 }
