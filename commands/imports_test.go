@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"wire/tap":       {"wire", "wire/flow", "wire/transport", "wire/capture"},
 	"wire/gateway":   {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
 	"wire/fpm":       {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
-	"wire/diagnose":  {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
+	"wire/diagnose":  {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client", "wire/fpm"},
 	"pretty":         {"wire", "wire/cgi", "wire/flow", "wire/text"},
 }
 
@@ -57,7 +57,7 @@ var layers = map[string][]string{
 // anything from outside the standard library.
 var standardOnly = []string{
 	"wire", "wire/text", "wire/flow", "wire/cgi", "wire/redact", "wire/transport", "wire/client", "wire/server", "wire/capture",
-	"wire/tap", "wire/diagnose",
+	"wire/tap", "wire/diagnose", "wire/fpm",
 }
 
 // testOnly are packages that tests use, and programs that are no part of this
