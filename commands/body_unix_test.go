@@ -27,7 +27,8 @@ func TestOpenBodySilentPipe(t *testing.T) {
 	late := errors.New("too late")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, late)
 	defer cancel()
-	if _, err := openBody(ctx, &Env{}, []string{"@" + name}); !errors.Is(err, late) {
+	o := bodyOptions{data: []dataPart{{"data", "@" + name}}}
+	if _, err := o.open(ctx, &Env{}, ""); !errors.Is(err, late) {
 		t.Errorf("error %v, want the cause of the context", err)
 	}
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,8 @@ type paramOptions struct {
 	url      string
 	method   string
 	headers  list
-	data     list
+	body     bodyOptions
+	boundary string // of a multipart body
 	params   list
 	unset    list
 	root     string
@@ -32,10 +34,9 @@ type paramOptions struct {
 func (o *paramOptions) flags() []cli.Flag {
 	o.role = choice{"responder", []string{"responder", "authorizer", "filter"}}
 	const category = "Request"
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{Name: "method", Aliases: []string{"X", "request"}, Category: category, Usage: "request `METHOD` (default GET, with -d POST)", Destination: &o.method},
 		&cli.GenericFlag{Name: "header", Aliases: []string{"H"}, Category: category, Usage: "request header `'Name: value'`, becomes HTTP_NAME; may come several times", Value: &o.headers},
-		&cli.GenericFlag{Name: "data", Aliases: []string{"d"}, Category: category, Usage: "request body `DATA`, @FILE, or @- for stdin; several are joined by &", Value: &o.data},
 		&cli.GenericFlag{Name: "param", Aliases: []string{"P"}, Category: category, Usage: "parameter `NAME=VALUE`, in place of the one that is made, or added; may come several times", Value: &o.params},
 		&cli.GenericFlag{Name: "unset", Category: category, Usage: "leave out the parameter `NAME`; may come several times", Value: &o.unset},
 		&cli.StringFlag{Name: "root", Category: category, Usage: "document root `DIR`, as the application sees it: SCRIPT_FILENAME is DIR and the path of URL", Destination: &o.root},
@@ -43,6 +44,7 @@ func (o *paramOptions) flags() []cli.Flag {
 		choiceFlag(category, "role", nil, "`ROLE` of the application: "+orList(o.role.words), &o.role),
 		&cli.StringFlag{Name: "data-file", Category: category, Usage: "send `FILE` as the DATA stream of a filter", Destination: &o.dataFile},
 	}
+	return append(flags, o.body.flags()...)
 }
 
 // An input is what a request sends beside its parameters.
@@ -57,18 +59,45 @@ func (in *input) close() {
 
 // open opens the bodies, so that their sizes are known.
 func (o *paramOptions) open(ctx context.Context, env *Env) (*input, error) {
-	stdin, err := openBody(ctx, env, o.data)
+	if err := o.contradictions(); err != nil {
+		return nil, err
+	}
+	if len(o.body.forms) > 0 {
+		o.boundary = newBoundary()
+	}
+	if name := o.body.upload; name != "" && name != "-" && (o.url == "" || strings.HasSuffix(o.url, "/")) {
+		o.url = "/" + strings.TrimLeft(o.url+url.PathEscape(filepath.Base(name)), "/") // as curl does
+	}
+	stdin, err := o.body.open(ctx, env, o.boundary)
 	if err != nil {
 		return nil, err
 	}
 	in := &input{stdin: stdin, data: &body{}}
+	if o.body.get && stdin.present {
+		if err := o.putInURL(in); err != nil {
+			in.close()
+			return nil, err
+		}
+	}
 	if o.dataFile != "" {
-		if in.data, err = openBody(ctx, env, []string{"@" + o.dataFile}); err != nil {
-			stdin.close()
+		if err := in.data.file(ctx, env, o.dataFile, nil); err != nil {
+			in.close()
 			return nil, err
 		}
 	}
 	return in, nil
+}
+
+// putInURL makes the body the query of the URL.
+func (o *paramOptions) putInURL(in *input) error {
+	query, err := in.stdin.query()
+	if err != nil {
+		return err
+	}
+	o.url = withQuery(o.url, query)
+	in.stdin.close()
+	in.stdin = &body{}
+	return nil
 }
 
 // build makes the request, with what the user should know about it.
@@ -77,20 +106,17 @@ func (o *paramOptions) build(in *input) (req client.Request, notes []string, err
 	if r.Role, err = wire.ParseRole(o.role.word); err != nil {
 		return req, nil, usageError{err}
 	}
-	if err := o.contradictions(r.Role, in); err != nil {
-		return req, nil, err
-	}
 	if r.Root, err = absolute(o.root); err != nil {
 		return req, nil, err
 	}
 	if r.Script, err = o.scriptFile(); err != nil {
 		return req, nil, err
 	}
-	if r.Method == "" && in.stdin.r != nil {
-		r.Method = "POST"
+	if r.Method == "" {
+		r.Method = o.body.method()
 	}
 	unset := o.unset
-	if r.Header, unset, notes, err = o.fields(in, unset); err != nil {
+	if r.Header, unset, notes, err = o.fields(unset); err != nil {
 		return req, nil, err
 	}
 	pairs, err := r.Params()
@@ -105,21 +131,8 @@ func (o *paramOptions) build(in *input) (req client.Request, notes []string, err
 	if err := cgi.Check(pairs); err != nil {
 		return req, nil, usageError{err}
 	}
-	req = client.Request{Role: r.Role, Params: pairs, Stdin: in.stdin.r, Data: in.data.r}
+	req = client.Request{Role: r.Role, Params: pairs, Stdin: in.stdin.reader(), Data: in.data.reader()}
 	return req, append(notes, more...), nil
-}
-
-// contradictions are flags that cannot be meant together.
-func (o *paramOptions) contradictions(role wire.Role, in *input) error {
-	switch {
-	case o.dataFile != "" && role != wire.Filter:
-		return usagef("request: --data-file is for --role filter")
-	case o.dataFile == "" && role == wire.Filter:
-		return usagef("request: --role filter needs --data-file, the file to be filtered")
-	case in.stdin.r != nil && role == wire.Authorizer:
-		return usagef("request: -d with --role authorizer: an authorizer gets no body")
-	}
-	return nil
 }
 
 // scriptFile is --script as the application needs it: absolute, or below the
@@ -146,17 +159,17 @@ func absolute(name string) (string, error) {
 
 // fields reads -H as curl does: "Name: value", "Name;" for an empty value, and
 // "Name:" for one that would be sent by itself and is not wanted.
-func (o *paramOptions) fields(in *input, unset []string) (fields []cgi.Field, without, notes []string, err error) {
+func (o *paramOptions) fields(unset []string) (fields []cgi.Field, without, notes []string, err error) {
 	without = unset
-	typed := in.stdin.r == nil
+	said := map[string]bool{} // by -H
 	for _, s := range o.headers {
 		f, remove, err := parseHeader(s)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		switch name := strings.ToLower(f.Name); {
-		case name == "content-type":
-			typed = true
+		name := strings.ToLower(f.Name)
+		said[name] = true
+		switch {
 		case name == "content-length":
 			notes = append(notes, "hint: CONTENT_LENGTH is that of the body; to send another one: -P CONTENT_LENGTH=N")
 		case name == "proxy":
@@ -168,8 +181,10 @@ func (o *paramOptions) fields(in *input, unset []string) (fields []cgi.Field, wi
 			fields = append(fields, f)
 		}
 	}
-	if !typed {
-		fields = append(fields, cgi.Field{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
+	for _, f := range o.body.fields(o.boundary) {
+		if !said[strings.ToLower(f.Name)] {
+			fields = append(fields, f)
+		}
 	}
 	return fields, without, notes, nil
 }

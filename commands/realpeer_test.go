@@ -65,8 +65,8 @@ func TestRequestPHPBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ addr, data, stdin string }{
-		{fpm["unix"], "-d@" + file, ""},
-		{fpm["tcp"], "-d@-", string(body)},
+		{fpm["unix"], "--data-binary=@" + file, ""},
+		{fpm["tcp"], "--data-binary=@-", string(body)},
 	} {
 		got := runMain(t, tt.stdin, "request", tt.addr, "/echo.php", "--root", fpm["root"], tt.data, "-HContent-Type: application/octet-stream")
 		if got.code != 0 || !strings.HasSuffix(got.stdout, string(body)) || got.stderr != "" {

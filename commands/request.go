@@ -92,8 +92,8 @@ func (o *requestOptions) arguments(args []string) error {
 		return usagef("request: --id %d is not from 1 to 65535", o.id)
 	}
 	if o.answer.head && o.params.method == "" {
-		if len(o.params.data) > 0 {
-			return withHint(usagef("request: -I asks with HEAD and -d with POST"), "-X METHOD says which; for the header with the body: -i")
+		if method := o.params.body.method(); method != "" {
+			return withHint(usagef("request: -I asks with HEAD, and a body goes with %s", method), "-X METHOD says which; for the header with the body: -i")
 		}
 		o.params.method = "HEAD"
 	}
