@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"wire/tap":       {"wire", "wire/flow", "wire/transport", "wire/capture"},
 	"wire/gateway":   {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
 	"wire/fpm":       {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
-	"wire/diagnose":  {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client", "wire/fpm"},
+	"wire/diagnose":  {"wire", "wire/cgi", "wire/text", "wire/flow", "wire/transport"},
 	"pretty":         {"wire", "wire/cgi", "wire/flow", "wire/text"},
 }
 
