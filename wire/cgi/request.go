@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type Request struct {
 	// ContentLength is the size of the body in bytes; less than 0 leaves
 	// CONTENT_LENGTH out, which makes many apps see no body.
 	ContentLength int64
+	// Server is what a Preset needs to know beside the request.
+	Server Server
 
 	ServerName, ServerAddr, ServerPort string // "" is from URL, or localhost, 127.0.0.1, 80 or 443
 	RemoteAddr, RemotePort             string // "" is 127.0.0.1, 0
@@ -53,78 +56,27 @@ type ParamError struct {
 // Error names the parameter and says what is wrong.
 func (e *ParamError) Error() string { return fmt.Sprintf("cgi: %q: %s", e.Name, e.Why) }
 
-// Params returns the parameters of r in the order in which nginx sends them.
-// They are what php-fpm and other apps need: REQUEST_METHOD, SCRIPT_NAME and
-// SCRIPT_FILENAME always, QUERY_STRING also when it is empty. A header field
-// Proxy is left out, because HTTP_PROXY configures programs. The error is a
-// *ParamError.
+// Params returns the parameters of r as Default makes them: what php-fpm and
+// other apps need, in the order in which nginx sends them. REQUEST_METHOD,
+// SCRIPT_NAME and SCRIPT_FILENAME are there always, QUERY_STRING also when it is
+// empty. A header field Proxy is left out, because HTTP_PROXY configures
+// programs. The error is a *ParamError.
 func (r *Request) Params() ([]wire.Pair, error) {
-	p, err := r.parts()
-	if err != nil {
-		return nil, err
-	}
-	var pairs []wire.Pair
-	for _, row := range nginx {
-		if value := row.value(p); (value != "" || !row.optional) && !(r.Role == wire.Authorizer && authorizerOmits[row.name]) {
-			pairs = append(pairs, wire.NewPair(row.name, value))
-		}
-	}
-	if r.Role == wire.Filter {
-		pairs = append(pairs,
-			wire.NewPair("FCGI_DATA_LAST_MOD", strconv.FormatInt(r.DataModified.Unix(), 10)),
-			wire.NewPair("FCGI_DATA_LENGTH", strconv.FormatInt(r.DataLength, 10)))
-	}
-	for _, f := range p.fields {
-		pairs = append(pairs, wire.NewPair(f.Name, f.Value))
-	}
-	return pairs, Check(pairs)
+	params, err := Default().Params(r)
+	return Pairs(params), err
 }
-
-// A row is a parameter and where it comes from.
-type row struct {
-	name     string
-	value    func(*parts) string
-	optional bool // left out when it is empty
-}
-
-// nginx is its fastcgi.conf, with PATH_INFO split off as its manual shows it.
-var nginx = []row{
-	{name: "SCRIPT_FILENAME", value: func(p *parts) string { return p.file }},
-	{name: "PATH_INFO", value: func(p *parts) string { return p.info }, optional: true},
-	{name: "PATH_TRANSLATED", value: func(p *parts) string { return p.translated }, optional: true},
-	{name: "QUERY_STRING", value: func(p *parts) string { return p.query }},
-	{name: "REQUEST_METHOD", value: func(p *parts) string { return p.method }},
-	{name: "CONTENT_TYPE", value: func(p *parts) string { return p.contentType }},
-	{name: "CONTENT_LENGTH", value: func(p *parts) string { return p.contentLength() }, optional: true},
-	{name: "SCRIPT_NAME", value: func(p *parts) string { return p.script }},
-	{name: "REQUEST_URI", value: func(p *parts) string { return p.uri }},
-	{name: "DOCUMENT_URI", value: func(p *parts) string { return p.path }},
-	{name: "DOCUMENT_ROOT", value: func(p *parts) string { return p.root }},
-	{name: "SERVER_PROTOCOL", value: func(p *parts) string { return or(p.r.Protocol, "HTTP/1.1") }},
-	{name: "REQUEST_SCHEME", value: func(p *parts) string { return p.scheme }},
-	{name: "HTTPS", value: func(p *parts) string { return p.https() }, optional: true},
-	{name: "GATEWAY_INTERFACE", value: func(*parts) string { return "CGI/1.1" }},
-	{name: "SERVER_SOFTWARE", value: func(*parts) string { return "fcgiscope" }},
-	{name: "REMOTE_ADDR", value: func(p *parts) string { return or(p.r.RemoteAddr, "127.0.0.1") }},
-	{name: "REMOTE_PORT", value: func(p *parts) string { return or(p.r.RemotePort, "0") }},
-	{name: "SERVER_ADDR", value: func(p *parts) string { return or(p.r.ServerAddr, "127.0.0.1") }},
-	{name: "SERVER_PORT", value: func(p *parts) string { return or(p.r.ServerPort, p.port) }},
-	{name: "SERVER_NAME", value: func(p *parts) string { return or(p.r.ServerName, p.host) }},
-	{name: "REDIRECT_STATUS", value: func(*parts) string { return "200" }},
-}
-
-// authorizerOmits: see FastCGI 1.0, section 6.3.
-var authorizerOmits = map[string]bool{"CONTENT_LENGTH": true, "PATH_INFO": true, "PATH_TRANSLATED": true, "SCRIPT_NAME": true}
 
 // parts are what the rows are made of.
 type parts struct {
 	r                          *Request
 	method, scheme, host, port string
 	uri, path, query           string // path is decoded, the others are as they came
+	asked                      string // path before the index was added
 	root, script, info         string
 	file, translated           string
 	contentType                string
-	fields                     []Field // HTTP_*
+	urlHost                    string  // of a full URL
+	header                     []Field // with Host, Content-Length and Content-Type, where they belong
 }
 
 func (r *Request) parts() (*parts, error) {
@@ -139,8 +91,9 @@ func (r *Request) parts() (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.asked = p.path
 	p.findScript()
-	return p, p.setFields(authority)
+	return p, p.setHeader(authority)
 }
 
 // splitURL sets what comes from URL, and returns its host and port.
@@ -264,9 +217,10 @@ func (p *parts) belowRoot(script string) string {
 	return or(p.path, "/"+path.Base(script))
 }
 
-// setFields sets what comes from the header.
-func (p *parts) setFields(authority string) error {
-	host := authority
+// setHeader sets what comes from the header. authority is that of the URL.
+func (p *parts) setHeader(authority string) error {
+	host, hasHost := authority, false
+	p.header = make([]Field, 0, len(p.r.Header)+2)
 	for _, f := range p.r.Header {
 		switch {
 		case f.Name == "":
@@ -275,54 +229,53 @@ func (p *parts) setFields(authority string) error {
 			return &ParamError{f.Name, "a header field holds a line end"}
 		case strings.EqualFold(f.Name, "Content-Type"):
 			p.contentType = f.Value
-		case strings.EqualFold(f.Name, "Content-Length"), strings.EqualFold(f.Name, "Proxy"):
-			// The one is ContentLength's, the other dangerous: httpoxy.org.
-		default:
-			if strings.EqualFold(f.Name, "Host") {
-				host = f.Value
-			}
-			p.addField("HTTP_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")), f.Value)
+		case strings.EqualFold(f.Name, "Content-Length"):
+			continue // it is ContentLength's
+		case strings.EqualFold(f.Name, "Host"):
+			host, hasHost = f.Value, true
 		}
+		p.header = append(p.header, f)
 	}
-	if host == "" {
-		host = "localhost"
+	p.insertLength()
+	host = or(host, "localhost")
+	if !hasHost {
+		p.header = slices.Insert(p.header, 0, Field{"Host", host})
 	}
-	if !p.hasField("HTTP_HOST") {
-		p.fields = append([]Field{{"HTTP_HOST", host}}, p.fields...)
-	}
-	p.host, p.port = host, "80"
-	if p.scheme == "https" {
-		p.port = "443"
-	}
-	// The host of the URL or of the header, so its forms are those of a URL.
-	if u := (url.URL{Host: host}); u.Port() != "" {
-		p.host, p.port = u.Hostname(), u.Port()
+	p.urlHost, _ = splitPort(authority)
+	p.host, p.port = splitPort(host)
+	if p.port == "" {
+		p.port = "80"
+		if p.scheme == "https" {
+			p.port = "443"
+		}
 	}
 	return nil
 }
 
-// addField joins fields of the same name. See RFC 3875, section 4.1.18.
-func (p *parts) addField(name, value string) {
-	separator := ", "
-	if name == "HTTP_COOKIE" {
-		separator = "; "
+// insertLength puts Content-Length where it was in the header, or else where
+// most clients have it: before Content-Type.
+func (p *parts) insertLength() {
+	length := p.contentLength()
+	if length == "" {
+		return
 	}
-	for i := range p.fields {
-		if p.fields[i].Name == name {
-			p.fields[i].Value += separator + value
-			return
-		}
+	at := slices.IndexFunc(p.r.Header, func(f Field) bool { return strings.EqualFold(f.Name, "Content-Length") })
+	if at < 0 {
+		at = slices.IndexFunc(p.header, func(f Field) bool { return strings.EqualFold(f.Name, "Content-Type") })
 	}
-	p.fields = append(p.fields, Field{name, value})
+	if at < 0 {
+		at = len(p.header)
+	}
+	p.header = slices.Insert(p.header, min(at, len(p.header)), Field{"Content-Length", length})
 }
 
-func (p *parts) hasField(name string) bool {
-	for _, f := range p.fields {
-		if f.Name == name {
-			return true
-		}
+// splitPort splits host and port as URLs have them; port is "" where there is
+// none.
+func splitPort(authority string) (host, port string) {
+	if u := (url.URL{Host: authority}); u.Port() != "" {
+		return u.Hostname(), u.Port()
 	}
-	return false
+	return authority, ""
 }
 
 // contentLength is exact, and left out where a request has no body.
@@ -335,6 +288,7 @@ func (p *parts) contentLength() string {
 	return strconv.FormatInt(n, 10)
 }
 
+// https is "on" for https, and "" otherwise.
 func (p *parts) https() string {
 	if p.scheme == "https" {
 		return "on"

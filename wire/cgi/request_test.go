@@ -129,7 +129,7 @@ func TestParamsOfRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range authorizerOmits {
+	for _, name := range []string{"CONTENT_LENGTH", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_NAME"} {
 		if _, ok := wire.Lookup(pairs, name); ok {
 			t.Errorf("an authorizer gets %s", name)
 		}
