@@ -19,6 +19,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Environ        func() []string // NAME=VALUE; nil is none
 	Now            func() time.Time
 	Terminal       Terminal
 	// Dial connects to an address; ctx limits the connecting only. The error is
@@ -40,9 +41,10 @@ func OS() *Env {
 	go signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not waited for, as in main
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv,
-		Now:    time.Now,
-		Dial:   transport.Dial,
+		Getenv:  os.Getenv,
+		Environ: os.Environ,
+		Now:     time.Now,
+		Dial:    transport.Dial,
 		Terminal: Terminal{
 			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())),

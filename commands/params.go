@@ -3,10 +3,8 @@ package commands
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -20,12 +18,12 @@ import (
 type paramOptions struct {
 	url      string
 	method   string
-	headers  list
+	header   fieldOptions
 	body     bodyOptions
-	boundary string // of a multipart body
-	params   list
-	unset    list
+	given    givenParams
 	root     string
+	rootMap  rootMap
+	index    string
 	script   string
 	role     choice
 	dataFile string
@@ -36,20 +34,26 @@ func (o *paramOptions) flags() []cli.Flag {
 	const category = "Request"
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "method", Aliases: []string{"X", "request"}, Category: category, Usage: "request `METHOD` (default GET, with -d POST)", Destination: &o.method},
-		&cli.GenericFlag{Name: "header", Aliases: []string{"H"}, Category: category, Usage: "request header `'Name: value'`, becomes HTTP_NAME; may come several times", Value: &o.headers},
-		&cli.GenericFlag{Name: "param", Aliases: []string{"P"}, Category: category, Usage: "parameter `NAME=VALUE`, in place of the one that is made, or added; may come several times", Value: &o.params},
-		&cli.GenericFlag{Name: "unset", Category: category, Usage: "leave out the parameter `NAME`; may come several times", Value: &o.unset},
+	}
+	flags = append(flags, o.header.flags(category)...)
+	flags = append(flags,
 		&cli.StringFlag{Name: "root", Category: category, Usage: "document root `DIR`, as the application sees it: SCRIPT_FILENAME is DIR and the path of URL", Destination: &o.root},
 		&cli.StringFlag{Name: "script", Category: category, Usage: "run the script `FILE`, whatever URL says", Destination: &o.script},
+		&cli.StringFlag{Name: "index", Category: category, Usage: "front controller: run `NAME` below the root for a URL that names no script, as try_files of nginx does", Destination: &o.index},
+		&cli.GenericFlag{Name: "root-map", Category: category, Usage: "`/HERE=/THERE`: the paths of the script and the root, which are below /HERE, are below /THERE for the application; the longest of several wins", Value: &o.rootMap},
 		choiceFlag(category, "role", nil, "`ROLE` of the application: "+orList(o.role.words), &o.role),
 		&cli.StringFlag{Name: "data-file", Category: category, Usage: "send `FILE` as the DATA stream of a filter", Destination: &o.dataFile},
-	}
-	return append(flags, o.body.flags()...)
+	)
+	flags = append(flags, o.body.flags()...)
+	return append(flags, o.given.flags("Parameters")...)
 }
 
-// An input is what a request sends beside its parameters.
+// An input is what a request sends, as far as it was read from files and the
+// environment.
 type input struct {
 	stdin, data *body
+	boundary    string // of a multipart body
+	params      paramSet
 }
 
 func (in *input) close() {
@@ -57,82 +61,97 @@ func (in *input) close() {
 	in.data.close()
 }
 
-// open opens the bodies, so that their sizes are known.
+// open opens the bodies, so that their sizes are known, and reads what else the
+// request is made of.
 func (o *paramOptions) open(ctx context.Context, env *Env) (*input, error) {
 	if err := o.contradictions(); err != nil {
 		return nil, err
 	}
-	if len(o.body.forms) > 0 {
-		o.boundary = newBoundary()
-	}
-	if name := o.body.upload; name != "" && name != "-" && (o.url == "" || strings.HasSuffix(o.url, "/")) {
-		o.url = "/" + strings.TrimLeft(o.url+url.PathEscape(filepath.Base(name)), "/") // as curl does
-	}
-	stdin, err := o.body.open(ctx, env, o.boundary)
-	if err != nil {
+	in := &input{stdin: &body{}, data: &body{}}
+	if err := o.fill(ctx, env, in); err != nil {
+		in.close()
 		return nil, err
-	}
-	in := &input{stdin: stdin, data: &body{}}
-	if o.body.get && stdin.present {
-		if err := o.putInURL(in); err != nil {
-			in.close()
-			return nil, err
-		}
-	}
-	if o.dataFile != "" {
-		if err := in.data.file(ctx, env, o.dataFile, nil); err != nil {
-			in.close()
-			return nil, err
-		}
 	}
 	return in, nil
 }
 
-// putInURL makes the body the query of the URL.
-func (o *paramOptions) putInURL(in *input) error {
-	query, err := in.stdin.query()
-	if err != nil {
+func (o *paramOptions) fill(ctx context.Context, env *Env, in *input) (err error) {
+	if in.params, err = o.given.read(ctx, env); err != nil {
 		return err
 	}
-	o.url = withQuery(o.url, query)
-	in.stdin.close()
-	in.stdin = &body{}
+	if len(o.body.forms) > 0 {
+		in.boundary = newBoundary()
+	}
+	if in.stdin, err = o.body.open(ctx, env, in.boundary); err != nil {
+		in.stdin = &body{}
+		return err
+	}
+	if o.dataFile != "" {
+		return in.data.file(ctx, env, o.dataFile, nil)
+	}
 	return nil
 }
 
-// build makes the request, with what the user should know about it.
-func (o *paramOptions) build(in *input) (req client.Request, notes []string, err error) {
-	r := cgi.Request{Method: o.method, URL: o.url, ContentLength: in.stdin.size, DataLength: in.data.size, DataModified: in.data.modified}
+// request is the HTTP request that becomes the parameters.
+func (o *paramOptions) request(in *input) (r cgi.Request, fields fieldSet, err error) {
+	r = cgi.Request{Method: o.method, URL: o.url, Front: o.index, ContentLength: in.stdin.size, DataLength: in.data.size, DataModified: in.data.modified}
+	if r.URL, err = o.body.url(o.url, in.stdin); err != nil {
+		return r, fields, err
+	}
 	if r.Role, err = wire.ParseRole(o.role.word); err != nil {
-		return req, nil, usageError{err}
+		return r, fields, usageError{err}
 	}
 	if r.Root, err = absolute(o.root); err != nil {
-		return req, nil, err
+		return r, fields, err
 	}
 	if r.Script, err = o.scriptFile(); err != nil {
-		return req, nil, err
+		return r, fields, err
 	}
 	if r.Method == "" {
 		r.Method = o.body.method()
 	}
-	unset := o.unset
-	if r.Header, unset, notes, err = o.fields(unset); err != nil {
+	if o.body.get {
+		r.ContentLength = 0
+	}
+	fields, err = o.header.read(o.given.raw, o.body.fields(in.boundary)...)
+	r.Header = fields.fields
+	return r, fields, err
+}
+
+// build makes the request, with what the user should know about it.
+func (o *paramOptions) build(in *input) (req client.Request, notes []string, err error) {
+	r, fields, err := o.request(in)
+	if err != nil {
 		return req, nil, err
 	}
 	pairs, err := r.Params()
 	if err != nil {
 		return req, nil, usageError{err}
 	}
-	user, more, err := o.userParams()
-	if err != nil {
-		return req, nil, err
+	pairs = append(o.rootMap.params(pairs), fields.raw...)
+	pairs = in.params.apply(pairs, append(fields.unset, o.given.unset...))
+	if !o.given.raw {
+		if err := cgi.Check(pairs); err != nil {
+			return req, nil, usageError{err}
+		}
 	}
-	pairs = cgi.Override(cgi.Unset(pairs, unset...), user)
-	if err := cgi.Check(pairs); err != nil {
-		return req, nil, usageError{err}
+	req = client.Request{Role: r.Role, Params: pairs, Data: in.data.reader()}
+	size := int64(0)
+	if !o.body.get {
+		req.Stdin, size = in.stdin.reader(), in.stdin.size
 	}
-	req = client.Request{Role: r.Role, Params: pairs, Stdin: in.stdin.reader(), Data: in.data.reader()}
-	return req, append(notes, more...), nil
+	return req, append(fields.notes, o.warnings(req, size)...), nil
+}
+
+// warnings are what is lawful in the request and likely a mistake.
+func (o *paramOptions) warnings(req client.Request, body int64) (notes []string) {
+	if o.given.envAll {
+		notes = append(notes, "warning: --env-all sends the whole environment, with the secrets that are in it")
+	}
+	for _, w := range cgi.Lint(req.Role, req.Params, body) {
+		notes = append(notes, "warning: "+w.Text)
+	}
+	return notes
 }
 
 // scriptFile is --script as the application needs it: absolute, or below the
@@ -155,73 +174,4 @@ func absolute(name string) (string, error) {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	return filepath.ToSlash(abs), nil
-}
-
-// fields reads -H as curl does: "Name: value", "Name;" for an empty value, and
-// "Name:" for one that would be sent by itself and is not wanted.
-func (o *paramOptions) fields(unset []string) (fields []cgi.Field, without, notes []string, err error) {
-	without = unset
-	said := map[string]bool{} // by -H
-	for _, s := range o.headers {
-		f, remove, err := parseHeader(s)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		name := strings.ToLower(f.Name)
-		said[name] = true
-		switch {
-		case name == "content-length":
-			notes = append(notes, "hint: CONTENT_LENGTH is that of the body; to send another one: -P CONTENT_LENGTH=N")
-		case name == "proxy":
-			notes = append(notes, "hint: the header Proxy is left out, as web servers do (httpoxy); to send it: -P HTTP_PROXY=VALUE")
-		case name == "host" && remove:
-			without = append(slices.Clone(without), "HTTP_HOST")
-		}
-		if !remove {
-			fields = append(fields, f)
-		}
-	}
-	for _, f := range o.body.fields(o.boundary) {
-		if !said[strings.ToLower(f.Name)] {
-			fields = append(fields, f)
-		}
-	}
-	return fields, without, notes, nil
-}
-
-// parseHeader reads a value of -H, which may be a secret and is in no message.
-func parseHeader(s string) (f cgi.Field, remove bool, err error) {
-	name, value, ok := strings.Cut(s, ":")
-	value = strings.TrimSpace(value)
-	remove = ok && value == ""
-	if !ok {
-		if name, ok = strings.CutSuffix(s, ";"); !ok {
-			return f, false, usagef("request: -H takes 'Name: value', and there is no colon")
-		}
-	}
-	f = cgi.Field{Name: strings.TrimSpace(name), Value: value}
-	if f.Name == "" {
-		return f, false, usagef("request: -H takes 'Name: value', and there is no name")
-	}
-	return f, remove, nil
-}
-
-// sticky are parameters that php-fpm keeps after the request.
-var sticky = []string{"PHP_VALUE", "PHP_ADMIN_VALUE"}
-
-// userParams reads -P. What is behind the = may be a secret.
-func (o *paramOptions) userParams() (pairs []wire.Pair, notes []string, err error) {
-	for _, s := range o.params {
-		name, value, ok := strings.Cut(s, "=")
-		switch {
-		case !ok:
-			return nil, nil, usagef("request: -P takes NAME=VALUE, and there is no =")
-		case name == "":
-			return nil, nil, usagef("request: -P takes NAME=VALUE, and there is no name")
-		case slices.Contains(sticky, name):
-			notes = append(notes, "warning: what "+name+" sets stays in the php-fpm worker, for later requests too")
-		}
-		pairs = append(pairs, wire.NewPair(name, value))
-	}
-	return pairs, notes, nil
 }

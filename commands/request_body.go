@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -202,23 +204,30 @@ func percentEncode(dst, src []byte) []byte {
 // many.
 const maxQuery = 1 << 20
 
-// query is the body as --get puts it behind the ? of a URL.
-func (b *body) query() (string, error) {
+// url is where the request goes, of which the user gave u: with the query of
+// --get, and the name of the file of --upload-file, as curl does.
+func (o *bodyOptions) url(u string, b *body) (string, error) {
+	if o.upload != "" && o.upload != "-" && (u == "" || strings.HasSuffix(u, "/")) {
+		return u + url.PathEscape(filepath.Base(o.upload)), nil
+	}
+	if !o.get || !b.present {
+		return u, nil
+	}
 	if b.size > maxQuery {
 		return "", usagef("request: --get: %d bytes are too many for a URL", b.size)
 	}
 	query, err := io.ReadAll(b.reader())
-	return string(query), err
+	return withQuery(u, string(query)), err
 }
 
 // withQuery adds a query to a URL, which may have one and a fragment.
-func withQuery(url, query string) string {
-	url, _, _ = strings.Cut(url, "#")
+func withQuery(u, query string) string {
+	u, _, _ = strings.Cut(u, "#")
 	switch {
 	case query == "":
-		return url
-	case strings.Contains(url, "?"):
-		return url + "&" + query
+		return u
+	case strings.Contains(u, "?"):
+		return u + "&" + query
 	}
-	return url + "?" + query
+	return u + "?" + query
 }

@@ -21,6 +21,8 @@ var conflicts = []struct {
 		"-G puts -d into the URL, and -F makes a body", "NAME=VALUE for the URL: --data-urlencode"},
 	{func(o *paramOptions) bool { return o.body.get && o.body.upload != "" },
 		"-G asks with GET, and -T sends a file with PUT", ""},
+	{func(o *paramOptions) bool { return o.index != "" && o.script != "" },
+		"--script runs one script for every URL, and --index for those that name none", "--index NAME is below --root; --script FILE needs no root"},
 }
 
 // contradictions returns an error if there are such flags.

@@ -57,6 +57,9 @@ func TestRequestAsCurl(t *testing.T) {
 		{"/p", "-F", `a="b;c\"d"`, "--form-string", `s=@x;type=y"`},
 		{"/p", "-F", "f=@\"DIR/page.html\""},
 		{"/p", "-X", "DELETE", "-d", "a"},
+		{"/p", "-u", "alice:s e:c", "-A", "agent/1", "-e", "http://localhost/x;auto"},
+		{"/p", "-u", "alice:", "-H", "Authorization: Bearer t", "-A", "a", "-H", "User-Agent: b"},
+		{"/p", "-A", "", "-H", "X-Empty;", "-H", "Accept:"},
 	}
 	var seen bytes.Buffer
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -69,7 +72,7 @@ func TestRequestAsCurl(t *testing.T) {
 	// What curl sends by itself, and we do not.
 	own := strings.NewReplacer(`accept="*/*"`, `accept=""`)
 	agent := regexp.MustCompile(`agent="curl/[0-9.]+"`)
-	for _, args := range append(tests, moreAsCurl...) {
+	for _, args := range tests {
 		args = strings.Split(strings.ReplaceAll(strings.Join(args, "\x01"), "DIR", dir), "\x01")
 		// The web server writes seen before it answers, and curl waits for that.
 		seen.Reset()
@@ -83,9 +86,6 @@ func TestRequestAsCurl(t *testing.T) {
 		}
 	}
 }
-
-// moreAsCurl are the flags for the header.
-var moreAsCurl = [][]string{}
 
 // askedFor returns what an application gets, in the words of the web server of
 // TestRequestAsCurl.

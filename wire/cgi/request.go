@@ -25,6 +25,7 @@ type Request struct {
 	Root   string // DOCUMENT_ROOT, as the app sees it; "" is the directory of Script
 	Script string // the file to run, absolute or below Root; "" is found by the path of URL
 	Index  string // what is run for a path that ends in /; "" is index.php
+	Front  string // what is run, below Root, for a path that names no script; "" is nothing
 	Split  string // the end of a script's name, behind which PATH_INFO begins; "" is .php
 
 	Header []Field // in order; Host is added if it is missing
@@ -174,6 +175,9 @@ func clean(s string) (string, error) {
 // findScript splits the path into SCRIPT_NAME and PATH_INFO, as nginx does with
 // fastcgi_split_path_info ^(.+?\.php)(/.*)$.
 func (p *parts) findScript() {
+	if front := p.r.Front; front != "" && !p.isScript(p.path) {
+		p.path = path.Join("/", front)
+	}
 	if strings.HasSuffix(p.path, "/") && !p.isScript(strings.TrimRight(p.path, "/")) {
 		p.path += or(p.r.Index, "index.php")
 	}
