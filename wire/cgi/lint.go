@@ -250,6 +250,9 @@ var lintRules = []LintRule{
 	}},
 }
 
+// authorizerOmits: see FastCGI 1.0, section 6.3.
+var authorizerOmits = map[string]bool{"CONTENT_LENGTH": true, "PATH_INFO": true, "PATH_TRANSLATED": true, "SCRIPT_NAME": true}
+
 // staticFiles are the ends of names that nobody lets php-fpm run.
 var staticFiles = map[string]bool{
 	".html": true, ".htm": true, ".css": true, ".js": true, ".json": true, ".txt": true, ".xml": true, ".ico": true, ".png": true,
