@@ -12,6 +12,8 @@ type cookie struct {
 	over  bool
 }
 
+func (s *cookie) run(dst, src []byte) { each(s.step, dst, src) }
+
 func (s *cookie) step(c byte) byte {
 	switch {
 	case s.over:

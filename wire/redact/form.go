@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // form hides the values of secret names in urlencoded fields: name=value&….
 //
@@ -9,7 +12,7 @@ import "strings"
 // agree that it does: strict, in what is known to be urlencoded, at &; otherwise
 // at white space, quotes and angle brackets, too, unless it is in quotes.
 type form struct {
-	names  names
+	names  *patterns
 	strict bool
 	name   word
 	state  formState
@@ -33,17 +36,80 @@ const (
 	looseEnds        = "&\"'<> \t\r\n"
 )
 
-func (f *form) step(c byte) byte {
+// separates says which bytes separate, in what is strict and in what is not.
+var separates = [2][256]bool{bytesOf(looseSeparators), bytesOf(strictSeparators)}
+
+func bytesOf(s string) (set [256]bool) {
+	for _, c := range []byte(s) {
+		set[c] = true
+	}
+	return set
+}
+
+func (f *form) separators() *[256]bool {
+	if f.strict {
+		return &separates[1]
+	}
+	return &separates[0]
+}
+
+func (f *form) run(dst, src []byte) {
+	for i := 0; i < len(src); {
+		if f.state == formName && f.escape == 0 {
+			i += f.find(src[i:])
+			continue
+		}
+		if shown := f.masked(src[i]); shown != src[i] {
+			dst[i] = shown
+		}
+		i++
+	}
+}
+
+// find goes on behind the next = or %, or to the end of b. Of all that is before
+// it only the word right before it matters.
+func (f *form) find(b []byte) int {
+	end := bytes.IndexByte(b, '=')
+	if end < 0 {
+		end = len(b)
+	}
+	if i := bytes.IndexByte(b[:end], '%'); i >= 0 {
+		end = i
+	}
+	separates := f.separators()
+	begin := end
+	for begin > 0 && !separates[b[begin-1]] {
+		begin--
+	}
+	if begin > 0 {
+		f.name.reset()
+	}
+	if name := b[begin:end]; end < len(b) && b[end] == '=' && f.name.empty() && len(name) <= maxWord { // the usual case needs no copy
+		if f.names.field(name) {
+			f.state = formStart
+		}
+		return end + 1
+	}
+	f.name.add(f.names, b[begin:end]...)
+	if end < len(b) {
+		f.gather(b[end])
+		end++
+	}
+	return end
+}
+
+// masked deals with a byte of a secret value, right before it, or of an escape.
+func (f *form) masked(c byte) byte {
 	switch f.state {
+	case formName: // in an escape
+		f.gather(c)
+		return c
 	case formStart:
 		if !f.strict && (c == '"' || c == '\'') {
 			f.state, f.quote = formQuoted, c
 			return c
 		}
 		f.state = formValue
-		return f.value(c)
-	case formValue:
-		return f.value(c)
 	case formQuoted:
 		if c == f.quote {
 			f.end()
@@ -51,8 +117,7 @@ func (f *form) step(c byte) byte {
 		}
 		return hidden(c)
 	}
-	f.gather(c)
-	return c
+	return f.value(c)
 }
 
 // value deals with a byte of a secret value.
@@ -89,17 +154,13 @@ func (f *form) gather(c byte) {
 }
 
 func (f *form) letter(c byte) {
-	separators := looseSeparators
-	if f.strict {
-		separators = strictSeparators
-	}
 	switch {
 	case c == '=':
-		if f.name.secret(f.names) {
+		if f.name.field(f.names) {
 			f.state = formStart
 		}
 		f.name.reset()
-	case strings.IndexByte(separators, c) >= 0:
+	case f.separators()[c]:
 		f.name.reset()
 	default:
 		f.name.add(f.names, c)

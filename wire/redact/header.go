@@ -3,12 +3,13 @@ package redact
 // header hides values in the header of a CGI response, and ends behind its
 // empty line. See RFC 3875, section 6.
 type header struct {
-	names   names
+	names   *patterns
 	done    bool
 	encoded bool // there is a Content-Encoding
 	name    word
 	state   headerState
 	value   scanner // of the current field; nil: it is shown
+	one     [2]byte // what value is shown, and what it shows
 }
 
 type headerState uint8
@@ -83,5 +84,7 @@ func (h *header) field(c byte) byte {
 	if h.value == nil || c == '\n' || c == '\r' {
 		return c
 	}
-	return h.value.step(c)
+	h.one = [2]byte{c, c}
+	h.value.run(h.one[:1], h.one[1:])
+	return h.one[0]
 }

@@ -1,10 +1,12 @@
 package redact
 
+import "bytes"
+
 // json hides the values of secret names in JSON, and in what has JSON in it: a
 // name is what stands between two quotes before a colon. All scalars of a value
 // that is an object or an array are hidden.
 type json struct {
-	names  names
+	names  *patterns
 	name   word // since the last quote
 	hot    bool // the name before the last quote is secret
 	state  jsonState
@@ -23,6 +25,40 @@ const (
 	jsonString           // in a string
 	jsonBare             // in a number or a word
 )
+
+func (j *json) run(dst, src []byte) {
+	for i := 0; i < len(src); {
+		if j.state == jsonName && j.escape == 0 {
+			i += j.find(src[i:])
+			continue
+		}
+		if shown := j.step(src[i]); shown != src[i] {
+			dst[i] = shown
+		}
+		i++
+	}
+}
+
+// find goes on behind the next quote or backslash, or to the end of b.
+func (j *json) find(b []byte) int {
+	end := bytes.IndexByte(b, '"')
+	if end < 0 {
+		end = len(b)
+	}
+	if i := bytes.IndexByte(b[:end], '\\'); i >= 0 {
+		end = i
+	} else if end+1 < len(b) && b[end+1] != ':' && !isSpace(b[end+1]) {
+		// What is before this quote is no name.
+		j.name.reset()
+		return end + 1
+	}
+	j.name.add(j.names, b[:end]...)
+	if end < len(b) {
+		j.gather(b[end])
+		end++
+	}
+	return end
+}
 
 func (j *json) step(c byte) byte {
 	switch j.state {
@@ -144,7 +180,7 @@ func (j *json) gather(c byte) {
 	case c == '\\':
 		j.escape = 1
 	case c == '"':
-		j.hot, j.state = j.name.secret(j.names), jsonQuote
+		j.hot, j.state = j.name.field(j.names), jsonQuote
 		j.name.reset()
 	default:
 		j.name.add(j.names, c)

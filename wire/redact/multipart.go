@@ -11,7 +11,7 @@ const (
 // first line is the delimiter. What could be the beginning of the delimiter is
 // shown, and so are line ends.
 type multipart struct {
-	names  names
+	names  *patterns
 	state  partState
 	delim  []byte
 	line   []byte
@@ -29,6 +29,32 @@ const (
 	partRest      // of the line of the delimiter
 	partNone      // this is no multipart
 )
+
+func (m *multipart) run(dst, src []byte) {
+	for i := 0; i < len(src); {
+		switch {
+		case m.state == partNone:
+			return
+		case m.state == partBody && m.match < 0: // nothing but the line's end matters
+			n := bytes.IndexByte(src[i:], '\n')
+			if n < 0 {
+				n = len(src) - i
+			}
+			if m.secret {
+				each(m.body, dst[i:i+n], src[i:i+n])
+			}
+			if i += n; i < len(src) {
+				m.match = 0
+				i++
+			}
+		default:
+			if shown := m.step(src[i]); shown != src[i] {
+				dst[i] = shown
+			}
+			i++
+		}
+	}
+}
 
 func (m *multipart) step(c byte) byte {
 	switch m.state {
@@ -92,7 +118,7 @@ func (m *multipart) header(c byte) {
 //	Content-Disposition: form-data; name="a"; filename="b"
 //
 // Of several names, applications do not agree which counts.
-func secretPart(n names, line []byte) bool {
+func secretPart(n *patterns, line []byte) bool {
 	field, rest, ok := bytes.Cut(line, []byte(":"))
 	if !ok || !bytes.EqualFold(bytes.TrimSpace(field), []byte("content-disposition")) {
 		return false
@@ -103,7 +129,7 @@ func secretPart(n names, line []byte) bool {
 			continue
 		}
 		value, ok := bytes.CutPrefix(bytes.TrimLeft(tail[4:], "* \t"), []byte("="))
-		if ok && n.field(normal(unquote(bytes.TrimLeft(value, " \t")))) {
+		if ok && n.field(unquote(bytes.TrimLeft(value, " \t"))) {
 			return true
 		}
 	}

@@ -1,10 +1,8 @@
 package redact
 
-import "bytes"
-
 // pairs hides values of name-value pairs. See FastCGI 1.0, section 3.4.
 type pairs struct {
-	names names
+	names *patterns
 	about *about
 	state pairState
 	long  int       // bytes still to come of a length of four
@@ -22,24 +20,36 @@ const (
 	pairValue
 )
 
-func newPairs(n names, a *about) *pairs { return &pairs{names: n, about: a} }
+func newPairs(n *patterns, a *about) *pairs { return &pairs{names: n, about: a} }
 
-func (p *pairs) step(c byte) byte {
-	switch p.state {
-	case pairNameLen, pairValueLen:
-		p.length(c)
-	case pairName:
-		p.name.add(p.names, c)
-		if p.lens[0]--; p.lens[0] == 0 {
-			p.begin()
+func (p *pairs) run(dst, src []byte) {
+	for len(src) > 0 {
+		n := 1
+		switch p.state {
+		case pairNameLen, pairValueLen:
+			p.length(src[0])
+		case pairName:
+			n = p.take(0, src)
+			p.name.add(p.names, src[:n]...)
+			if p.lens[0] == 0 {
+				p.begin()
+			}
+		case pairValue:
+			n = p.take(1, src)
+			p.value.run(dst[:n], src[:n])
+			if p.lens[1] == 0 {
+				p.next()
+			}
 		}
-	case pairValue:
-		c = p.value.step(c)
-		if p.lens[1]--; p.lens[1] == 0 {
-			p.next()
-		}
+		dst, src = dst[n:], src[n:]
 	}
-	return c
+}
+
+// take returns how much of src belongs to the name or the value.
+func (p *pairs) take(which int, src []byte) int {
+	n := int(min(p.lens[which], uint32(min(len(src), 1<<30))))
+	p.lens[which] -= uint32(n)
+	return n
 }
 
 // length deals with a byte of one of the lengths.
@@ -96,12 +106,11 @@ type typed struct {
 	begun bool
 }
 
-func (t *typed) step(c byte) byte {
-	if !t.begun {
+func (t *typed) run(dst, src []byte) {
+	if !t.begun && len(src) > 0 {
 		t.begun, t.about.contentType = true, nil
 	}
-	if len(t.about.contentType) < len(urlencoded) {
-		t.about.contentType = append(t.about.contentType, bytes.ToUpper([]byte{c})...)
-	}
-	return t.several.step(c)
+	n := min(len(src), len(urlencoded)-len(t.about.contentType))
+	t.about.contentType = append(t.about.contentType, src[:n]...)
+	t.several.run(dst, src)
 }

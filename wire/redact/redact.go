@@ -50,15 +50,16 @@ const (
 //
 // Not safe for concurrent use.
 type Redactor struct {
-	names names
-	conns map[int]*conn // by number
+	names *patterns
+	conns map[int]*conn  // by number
+	piece [pieceLen]byte // what a scanner is shown
 }
 
 // New returns a Redactor that masks the values of names that match one of
 // patterns, and of Names. In a pattern * stands for any bytes and ? for one;
 // upper and lower case, - and _ are the same.
 func New(patterns ...string) *Redactor {
-	return &Redactor{names: newNames(append(Names(), patterns...)), conns: map[int]*conn{}}
+	return &Redactor{names: newPatterns(append(Names(), patterns...)), conns: map[int]*conn{}}
 }
 
 // conn is a connection.
@@ -77,7 +78,7 @@ type request struct {
 
 // about is what the parameters of a request say about its body.
 type about struct {
-	contentType []byte // the beginning, in upper case
+	contentType []byte // as much of it as urlencoded has
 	encoded     bool   // it is compressed
 }
 
@@ -157,7 +158,7 @@ func (r *Redactor) content(c *conn, e *flow.Event, p []byte) {
 		hide(p[min(spec.BodyLen, len(p)):])
 		return
 	case spec != nil && spec.Management && spec.Shape == wire.Pairs:
-		run(newPairs(r.names, &about{}), p)
+		r.run(newPairs(r.names, &about{}), p)
 		return
 	}
 	q := c.followed(e)
@@ -173,7 +174,7 @@ func (r *Redactor) content(c *conn, e *flow.Event, p []byte) {
 	if s.gaps != c.gaps[e.Dir] {
 		s.scanner = opaque{}
 	}
-	run(s.scanner, p)
+	r.run(s.scanner, p)
 }
 
 // scanner returns the scanner for a stream that begins.
@@ -195,12 +196,17 @@ func (r *Redactor) scanner(t wire.Type, q *request) scanner {
 	return newText(r.names)
 }
 
-// run passes p through a scanner.
-func run(s scanner, p []byte) {
-	for i, c := range p {
-		p[i] = s.step(c)
+// pieceLen is how many bytes a scanner gets at a time.
+const pieceLen = 4 << 10
+
+// run passes p through a scanner, and masks it in place.
+func (r *Redactor) run(s scanner, p []byte) {
+	for len(p) > 0 {
+		n := copy(r.piece[:], p)
+		s.run(p[:n], r.piece[:n])
+		p = p[n:]
 	}
 }
 
 // hide masks all of p.
-func hide(p []byte) { run(opaque{}, p) }
+func hide(p []byte) { opaque{}.run(p, p) }

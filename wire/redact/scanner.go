@@ -6,10 +6,20 @@ import (
 	"strings"
 )
 
-// A scanner goes through a text byte by byte, and says for each what is to be
-// shown: the byte itself, or a mask.
+// A scanner goes through a text, and masks what is to be hidden.
 type scanner interface {
-	step(c byte) byte
+	// run goes through the next bytes, src. dst holds the same bytes: those that
+	// are to be hidden are masked there.
+	run(dst, src []byte)
+}
+
+// each runs a scanner that goes byte by byte: step returns what is to be shown.
+func each(step func(byte) byte, dst, src []byte) {
+	for i, c := range src {
+		if shown := step(c); shown != c {
+			dst[i] = shown
+		}
+	}
 }
 
 // hidden is what a secret byte becomes.
@@ -23,23 +33,23 @@ func hidden(c byte) byte {
 // opaque hides everything.
 type opaque struct{}
 
-func (opaque) step(c byte) byte { return hidden(c) }
+func (opaque) run(dst, src []byte) {
+	for i, c := range src {
+		dst[i] = hidden(c)
+	}
+}
 
 // several looks for several things at once: what one of them hides is hidden.
 type several []scanner
 
-func (s several) step(c byte) byte {
-	shown := c
+func (s several) run(dst, src []byte) {
 	for _, one := range s {
-		if out := one.step(c); out != c {
-			shown = out
-		}
+		one.run(dst, src)
 	}
-	return shown
 }
 
 // newText returns a scanner for what may be any text.
-func newText(n names) several {
+func newText(n *patterns) several {
 	return several{&form{names: n}, &json{names: n}}
 }
 
@@ -51,23 +61,32 @@ type body struct {
 	encoded bool
 }
 
-func newBody(n names, strict, encoded bool) *body {
+func newBody(n *patterns, strict, encoded bool) *body {
 	return &body{several: several{&form{names: n, strict: strict}, &json{names: n}, &multipart{names: n}}, encoded: encoded}
 }
 
-func (b *body) step(c byte) byte {
-	if b.at == 1 && b.first == 0x1f && c == 0x8b {
-		b.encoded, b.at = true, 2 // the magic number of gzip stays
-		return c
+func (b *body) run(dst, src []byte) {
+	for ; b.at < 2 && len(src) > 0; dst, src = dst[1:], src[1:] {
+		c := src[0]
+		if b.at == 1 && b.first == 0x1f && c == 0x8b {
+			b.encoded, b.at = true, 2 // the magic number of gzip stays
+			continue
+		}
+		if b.at == 0 {
+			b.first = c
+		}
+		b.at++
+		b.rest(dst[:1], src[:1])
 	}
-	if b.at == 0 {
-		b.first = c
-	}
-	b.at = min(b.at+1, 2)
+	b.rest(dst, src)
+}
+
+func (b *body) rest(dst, src []byte) {
 	if b.encoded {
-		return hidden(c)
+		opaque{}.run(dst, src)
+		return
 	}
-	return b.several.step(c)
+	b.several.run(dst, src)
 }
 
 // response is a scanner for STDOUT: a header, then a body.
@@ -77,24 +96,31 @@ type response struct {
 	body   *body
 }
 
-func newResponse(n names) *response {
+func newResponse(n *patterns) *response {
 	return &response{header: header{names: n}, text: newText(n)}
 }
 
-func (r *response) step(c byte) byte {
-	if r.body != nil {
-		return r.body.step(c)
-	}
-	shown := r.header.step(c)
-	if _, ok := r.header.value.(*cookie); !ok {
-		if out := r.text.step(c); out != c {
-			shown = out
+func (r *response) run(dst, src []byte) {
+	begin := 0 // of what text has to see yet
+	for i := 0; r.body == nil && i < len(src); i++ {
+		if shown := r.header.step(src[i]); shown != src[i] {
+			dst[i] = shown
+		}
+		if _, ok := r.header.value.(*cookie); ok {
+			r.text.run(dst[begin:i], src[begin:i])
+			begin = i + 1
+		}
+		if r.header.done {
+			r.text.run(dst[begin:i+1], src[begin:i+1])
+			begin = i + 1
+			r.body = newBody(r.header.names, false, r.header.encoded)
 		}
 	}
-	if r.header.done {
-		r.body = newBody(r.header.names, false, r.header.encoded)
+	if r.body == nil {
+		r.text.run(dst[begin:], src[begin:])
+		return
 	}
-	return shown
+	r.body.run(dst[begin:], src[begin:])
 }
 
 // unseen is a scanner for STDOUT of which the beginning may be missing. It is a
@@ -113,21 +139,27 @@ var usual = []string{
 	"VARY:", "ETAG:", "LAST-MODIFIED:", "ACCESS-CONTROL-", "WWW-AUTHENTICATE:", "VARIABLE-", "HTTP/",
 }
 
-func (u *unseen) step(c byte) byte {
-	if !u.known && !u.no {
-		u.begin = append(u.begin, bytes.ToUpper([]byte{c})...)
+func (u *unseen) run(dst, src []byte) {
+	for ; !u.known && !u.no && len(src) > 0; dst, src = dst[1:], src[1:] {
+		u.begin = append(u.begin, bytes.ToUpper(src[:1])...)
 		u.no = !slices.ContainsFunc(usual, func(name string) bool { return strings.HasPrefix(name, string(u.begin)) })
 		u.known = slices.Contains(usual, string(u.begin))
+		u.pass(dst[:1], src[:1])
 	}
+	u.pass(dst, src)
+}
+
+func (u *unseen) pass(dst, src []byte) {
 	if u.no {
-		return hidden(c)
+		opaque{}.run(dst, src)
+		return
 	}
-	return u.response.step(c)
+	u.response.run(dst, src)
 }
 
 // form reports whether a body is urlencoded, or nothing is known of it.
 func (a *about) form() bool {
-	return len(a.contentType) == 0 || bytes.HasPrefix(a.contentType, []byte(urlencoded))
+	return len(a.contentType) == 0 || bytes.EqualFold(a.contentType, []byte(urlencoded))
 }
 
-const urlencoded = "APPLICATION/X-WWW-FORM-URLENCODED"
+const urlencoded = "application/x-www-form-urlencoded"
