@@ -14,31 +14,43 @@ import (
 )
 
 // A target is the application that a command talks to: at an address of a
-// network, or built into this program.
+// network, built into this program, started for the command, or looked for.
+//
+//	t, err := parseTarget(s)
+//	t, err = t.open(ctx, env, limit)
+//	defer t.close()
+//	conn, err := t.dial(ctx, env, limit) // as often as wanted
 type target struct {
-	addr transport.Addr
-	app  *server.App // nil: at addr
+	addr    transport.Addr
+	app     *server.App // app:NAME
+	command string      // exec:COMMAND
+	words   []string    // of the command
+	auto    bool        // look for php-fpm
+	process *process    // that open has started
 }
 
 // String returns the address as it was understood.
 func (t target) String() string {
-	if t.app != nil {
+	switch {
+	case t.app != nil:
 		return "app:" + t.app.Name
+	case t.words != nil:
+		return "exec:" + t.command
+	case t.auto:
+		return "auto"
 	}
 	return t.addr.String()
 }
 
-// parseTarget reads ADDR.
+// parseTarget reads ADDR. Nothing is started or looked for yet.
 func parseTarget(s string) (target, error) {
 	kind, rest, _ := strings.Cut(s, ":")
 	number := rest != "" && strings.Trim(rest, "0123456789") == ""
 	switch {
 	case s == "auto":
-		return target{}, withHint(usagef("address auto: cannot look for php-fpm yet"),
-			"its usual addresses are /run/php/php-fpm.sock and 127.0.0.1:9000")
+		return target{auto: true}, nil
 	case kind == "exec" && !number:
-		return target{}, withHint(usagef("address %q: cannot start applications yet", s),
-			"start it with spawn-fcgi, and give the address that it listens on")
+		return startable(rest)
 	case kind == "app" && !number:
 		return builtIn(rest)
 	case (kind == "http" || kind == "https") && strings.HasPrefix(rest, "//"):
@@ -47,9 +59,57 @@ func parseTarget(s string) (target, error) {
 	}
 	addr, err := transport.ParseAddr(s)
 	if err != nil {
-		return target{}, usageError{err}
+		return target{}, withHint(usageError{err}, nearAddress(s))
 	}
 	return target{addr: addr}, nil
+}
+
+// kinds are the words that addresses begin with, as they are completed too.
+var kinds = []struct{ word, help string }{
+	{"unix:", "a Unix socket; the path alone does too"},
+	{"tcp:", "HOST:PORT"},
+	{"app:", "an application that is built in"},
+	{"exec:", "a command, started with its listening socket on descriptor 0"},
+	{"fd:", "a connected socket that is an inherited descriptor"},
+	{"auto", "look for php-fpm"},
+}
+
+// nearAddress says what an address that is none may have been meant to be.
+func nearAddress(s string) string {
+	kind, rest, found := strings.Cut(s, ":")
+	switch kind {
+	case "http", "https", "fcgi", "fastcgi", "unix", "tcp", "app", "exec", "fd":
+		if after, url := strings.CutPrefix(rest, "//"); url && after != "" {
+			return "without //: " + after
+		}
+		return ""
+	}
+	var words []string
+	for _, k := range kinds {
+		words = append(words, strings.TrimSuffix(k.word, ":"))
+	}
+	near := wire.Nearest(kind, words)
+	switch {
+	case near == "":
+		return ""
+	case !found && near != "auto", found && near == "auto":
+		return ""
+	case !found:
+		return "did you mean " + near + "?"
+	}
+	return "did you mean " + near + ":" + rest + "?"
+}
+
+// startable reads the command of exec:.
+func startable(command string) (target, error) {
+	words, err := splitCommand(command)
+	if err != nil {
+		return target{}, withHint(usagef("address exec:%s: %w", command, err), "to have a shell do it: exec:sh -c '…', with exec in front of the command in it")
+	}
+	if len(words) == 0 || words[0] == "" {
+		return target{}, withHint(usagef("address exec: has no command"), "the command is part of the address, in quotes: 'exec:php-cgi -d memory_limit=1G'")
+	}
+	return target{command: command, words: words}, nil
 }
 
 func builtIn(name string) (target, error) {
@@ -64,6 +124,32 @@ func builtIn(name string) (target, error) {
 		return target{}, usagef("address app:%s: no such application (did you mean app:%s?)", name, near)
 	}
 	return target{}, usagef("address app:%s: no such application, there are %s", name, strings.Join(names, ", "))
+}
+
+// open makes the target ready for dial: it starts the application of exec:,
+// and finds the one that auto is. limit is that of a connection. The target
+// that it returns has to be closed.
+func (t target) open(ctx context.Context, env *Env, limit time.Duration) (target, error) {
+	var err error
+	switch {
+	case t.auto:
+		t.addr, err = findPHP(ctx, env, limit)
+		t.auto = false
+	case t.words != nil:
+		t.process, err = startProcess(env, t.words)
+		if err == nil {
+			t.addr = t.process.addr
+		}
+	}
+	return t, err
+}
+
+// close ends what open has started, and waits for it. Connections of the target
+// should be closed before.
+func (t target) close() {
+	if t.process != nil {
+		t.process.close()
+	}
 }
 
 // dial connects to the target; limit is how long that may take, 0: as long as
@@ -85,6 +171,9 @@ func (t target) dial(ctx context.Context, env *Env, limit time.Duration) (net.Co
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
+	if died := t.ended(ctx); died != nil {
+		return nil, died.kind()
+	}
 	var dial *transport.DialError
 	if !errors.As(err, &dial) {
 		return nil, connectError{err}
@@ -93,6 +182,34 @@ func (t target) dial(ctx context.Context, env *Env, limit time.Duration) (net.Co
 		return nil, withHint(timeoutError{fmt.Errorf("connect to %v: no answer for %v (--connect-timeout)", t, limit)}, dial.Hint())
 	}
 	return nil, withHint(connectError{err}, dialHint(dial))
+}
+
+// ended is not nil if the application was started for us, and has ended by
+// itself.
+func (t target) ended(ctx context.Context) *endedError {
+	if t.process == nil {
+		return nil
+	}
+	how, ok := t.process.died(ctx)
+	if !ok {
+		return nil
+	}
+	return &endedError{t, how}
+}
+
+// An endedError says that an application that was started for us has ended.
+type endedError struct {
+	target target
+	how    string // such as "exit status 1"
+}
+
+// kind is the error with its exit code and what to do about it.
+func (e *endedError) kind() error {
+	return withHint(peerError{e}, "it has to serve FastCGI on the listening socket that is its descriptor 0, and to stay in the foreground")
+}
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("%v: the application ended without an answer: %s", e.target, e.how)
 }
 
 // dialHint says what to do, with the command that does it.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,35 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/server"
 )
+
+// TestAddressHints: what an address that is none was meant to be.
+func TestAddressHints(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ in, want string }{
+		{"uinx:/run/a.sock:x", ""}, // anything with a / is a path
+		{"exce:./app", ""},
+		{"exce:app", "did you mean exec:app?"},
+		{"aap:echo", "did you mean app:echo?"},
+		{"atuo", "did you mean auto?"},
+		{"tcp://127.0.0.1:9000", "without //: 127.0.0.1:9000"},
+		{"unix://a", ""}, // a path, if an odd one
+		{"fcgi://php:9000", "without //: php:9000"},
+		{"http://", "give the application's address first"},
+		{"localhost", ""},
+		{"localhost:http", ""},
+	}
+	for _, tt := range tests {
+		_, err := parseTarget(tt.in)
+		var h hinted
+		hint := ""
+		if errors.As(err, &h) {
+			hint = h.hint
+		}
+		if tt.want == "" && hint != "" || !strings.Contains(hint, tt.want) {
+			t.Errorf("%q: hint %q, want %q", tt.in, hint, tt.want)
+		}
+	}
+}
 
 func TestParseTarget(t *testing.T) {
 	t.Parallel()
@@ -28,9 +58,14 @@ func TestParseTarget(t *testing.T) {
 		{"auto:9000", "tcp:auto:9000"},
 		{"app:ehco", "?did you mean app:echo"},
 		{"app:", "?no such application"},
-		{"exec:/bin/true", "?cannot start applications yet"},
-		{"exec:", "?cannot start applications yet"},
-		{"auto", "?cannot look for php-fpm yet"},
+		{"exec:/bin/true", "exec:/bin/true"},
+		{"exec:./a 'b c'", "exec:./a 'b c'"},
+		{"exec:80", "tcp:exec:80"},
+		{"exec:", "?has no command"},
+		{"exec: ", "?has no command"},
+		{"exec:''", "?has no command"},
+		{"exec:a | b", "?the '|' at byte 3 is for a shell"},
+		{"auto", "auto"},
 		{"http://localhost/", "?not to the web server"},
 		{"localhost", "?has no port"},
 		{"", "?is empty"},

@@ -56,7 +56,7 @@ func (x *exchange) failed(ctx context.Context, err error) error {
 	switch {
 	case is[timeoutError](kind) && x.response != nil:
 		kind = x.late(kind)
-	case errors.As(err, &closed) && closed.Received == 0 && !is[interrupted](kind):
+	case errors.As(err, &closed) && closed.Received == 0 && x.target.process == nil && !is[interrupted](kind):
 		kind = withHint(kind, "php-fpm does that when listen.allowed_clients does not name this machine, or when a worker dies: see its log")
 	}
 	return kind
@@ -75,6 +75,8 @@ func (x *exchange) late(err error) error {
 		err = timeoutError{fmt.Errorf("%w; only STDERR had come", err)}
 	case errors.As(err, &idle) && idle.Received > 0:
 		return withHint(err, "-v shows what it sent")
+	case x.target.process != nil:
+		return withHint(err, "does it serve FastCGI on the listening socket that is its descriptor 0?")
 	default:
 		return withHint(err, "it takes connections but does not answer: all workers may be busy (pm.max_children), or the script is slow")
 	}

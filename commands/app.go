@@ -16,7 +16,10 @@ func Main(ctx context.Context, args []string, env *Env) int {
 		complete(newApp(env, ""), args[2:], env.Stdout)
 		return 0
 	}
-	return report(ctx, env, run(ctx, args, env))
+	// What a command starts tells what happens while the command does.
+	loud := *env
+	loud.Stderr = &lockedWriter{w: env.Stderr}
+	return report(ctx, &loud, run(ctx, args, &loud))
 }
 
 func run(ctx context.Context, args []string, env *Env) error {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -25,6 +26,8 @@ type Env struct {
 	// Dial connects to an address; ctx limits the connecting only. The error is
 	// a *transport.DialError.
 	Dial func(ctx context.Context, addr transport.Addr) (net.Conn, error)
+	// Root is the files of the system, in which php-fpm's are looked for.
+	Root fs.FS
 }
 
 // A Terminal says which of the standard streams are one, and how wide it is.
@@ -45,6 +48,7 @@ func OS() *Env {
 		Environ: os.Environ,
 		Now:     time.Now,
 		Dial:    transport.Dial,
+		Root:    os.DirFS("/"),
 		Terminal: Terminal{
 			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())),

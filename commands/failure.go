@@ -25,6 +25,14 @@ func failure(ctx context.Context, t target, err error) error {
 	if ctx.Err() != nil {
 		return placed{t, context.Cause(ctx)}
 	}
+	var closed *client.ClosedError
+	if errors.As(err, &closed) {
+		if died := t.ended(ctx); died != nil && closed.Received == 0 {
+			return died.kind()
+		} else if died != nil {
+			return peerError{fmt.Errorf("%w; the application has ended: %s", placed{t, err}, died.how)}
+		}
+	}
 	return kindOf(placed{t, err})
 }
 

@@ -76,6 +76,11 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 	}
 	ctx, cancel := o.timing.limit(ctx)
 	defer cancel()
+	t, err = t.open(ctx, env, time.Duration(o.timing.connect))
+	if err != nil {
+		return err
+	}
+	defer t.close()
 	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/transport"
@@ -26,6 +27,7 @@ func testEnv(stdin string) (env *Env, stdout, stderr *bytes.Buffer) {
 		Getenv: func(string) string { return "" },
 		Now:    time.Now,
 		Dial:   transport.Dial,
+		Root:   fstest.MapFS{},
 	}
 	return env, stdout, stderr
 }

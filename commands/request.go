@@ -56,15 +56,22 @@ func requestCommand(env *Env) *cli.Command {
 		ArgsUsage: "ADDR [URL]",
 		Description: `
 Sends one request to the FastCGI application at ADDR, with the parameters that php-fpm needs, and
-prints the body of its answer as it comes. ADDR is HOST:PORT, PORT, the path of a Unix socket, or
-app:echo for an application that is built in. The path of URL is the script's, below --root.
+prints the body of its answer as it comes. The path of URL is the script's, below --root. ADDR is
+
+  HOST:PORT, PORT      TCP, on 127.0.0.1 where there is no host
+  /PATH, unix:PATH     a Unix socket; @NAME is one without a file (Linux)
+  app:NAME             an application that is built in, such as app:echo
+  'exec:COMMAND ARG…'  an application that is started with its listening socket on descriptor 0, as
+                       spawn-fcgi does, and ended after; it gets the environment, and no shell
+  fd:N                 a connected socket that is an inherited descriptor
+  auto                 php-fpm: its usual sockets, its pools' files, 127.0.0.1:9000
 
 Exit codes: 3 when the application closes without END_REQUEST or does not speak FastCGI, 4 when its
 appStatus or protocolStatus is not 0, or with --fail when the HTTP status is 400 or more.
 
 Examples:
   fcgiscope request app:echo '/hello?name=world' -H 'X-Test: 1' -d a=b -v
-  fcgiscope request 127.0.0.1:9000 /ping
+  fcgiscope request auto /ping
   fcgiscope request /run/php/php-fpm.sock '/status?json'
   fcgiscope request 127.0.0.1:9000 /index.php --root /var/www/html -i
   fcgiscope request :9000 --script ./a.php -d @a.json -H 'Content-Type: application/json'`,
@@ -115,9 +122,7 @@ func request(ctx context.Context, env *Env, o requestOptions) error {
 		}
 		return err
 	}
-	loud := *env
-	loud.Stderr = &lockedWriter{w: env.Stderr}
-	return request1(ctx, &loud, o)
+	return request1(ctx, env, o)
 }
 
 // request1 is request with the stderr that is wanted.
@@ -141,6 +146,11 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 		complain(env, note)
 	}
 	req.Keep, req.ID = o.keep, uint16(o.id)
+	t, err = t.open(ctx, env, time.Duration(o.timing.connect))
+	if err != nil {
+		return err
+	}
+	defer t.close()
 	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"fcgiscope": func() { os.Exit(Main(context.Background(), os.Args, OS())) },
+		"fcgi-app":  fcgiApp,
 	})
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"sync"
 	"unicode/utf8"
@@ -76,10 +77,10 @@ func appendText(dst, b []byte) []byte {
 // maxMessage is the most bytes of a line of STDERR that are shown as one.
 const maxMessage = 8 << 10
 
-// messages shows lines that an application wrote to STDERR, each marked as
-// such.
+// messages shows lines that an application wrote, each marked as such.
 type messages struct {
 	env  *Env
+	from string // what they are marked with; "" is the stream STDERR
 	line []byte
 }
 
@@ -106,7 +107,7 @@ func (m *messages) Write(p []byte) (int, error) {
 // flush shows the line so far.
 func (m *messages) flush() {
 	if line := bytes.TrimRight(m.line, "\r"); len(line) > 0 {
-		complain(m.env, "stderr: "+string(line))
+		complain(m.env, cmp.Or(m.from, "stderr")+": "+string(line))
 	}
 	m.line = m.line[:0]
 }

@@ -23,7 +23,7 @@ type trace struct {
 // newTrace shows what travels over conn, which goes to the application at t.
 func newTrace(t target, conn net.Conn, now time.Time, format pretty.Format, sink pretty.Sink) *trace {
 	info := &flow.ConnInfo{Network: t.addr.Network, Server: t.addr.Address, Fd: -1, Opened: now}
-	if t.app != nil {
+	if t.app != nil || t.process != nil {
 		info.Network, info.Server = "", t.String()
 	} else if local := conn.LocalAddr(); local != nil && info.Network == "tcp" {
 		info.Client = local.String()

@@ -16,6 +16,7 @@ const (
 	maxIncludes   = 4       // one below the other
 	maxConfigs    = 500     // files of one php-fpm
 	maxConfigSize = 1 << 20 // bytes read of a file
+	maxPools      = 256     // of one php-fpm
 )
 
 // A php-fpm has a file from which it includes those of its pools. Where that
@@ -146,6 +147,9 @@ func (c *config) listen(value, from string) {
 			c.pools[i].listen, c.pools[i].from = value, from
 			return
 		}
+	}
+	if len(c.pools) == maxPools {
+		return
 	}
 	c.pools = append(c.pools, poolListen{c.section, value, from})
 }

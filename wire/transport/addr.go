@@ -56,7 +56,7 @@ func parseAddr(s string) (Addr, error) {
 		return tcpAddr(rest)
 	case found && strings.HasPrefix(rest, "//"):
 		return Addr{}, errors.New("is a URL; an address is HOST:PORT or the path of a Unix socket")
-	case found && kind == "exec":
+	case found && kind == "exec" && !isNumber(rest):
 		return Addr{}, errors.New("is a command and no network address")
 	case found && (kind == "app" || kind == "fd") && !isNumber(rest):
 		if kind == "app" {

@@ -17,6 +17,7 @@ func TestParseAddr(t *testing.T) {
 		"127.0.0.1:9000":        "tcp:127.0.0.1:9000",
 		"tcp:localhost:9000":    "tcp:localhost:9000",
 		"app:9000":              "tcp:app:9000",
+		"exec:9000":             "tcp:exec:9000",
 		"fd:9000":               "fd:9000",
 		"fd:0":                  "fd:0",
 		"[::1]:9000":            "tcp:[::1]:9000",
