@@ -16,6 +16,7 @@ var commands = []struct {
 	{"request", requestCommand},
 	{"get-values", getValuesCommand},
 	{"dump", dumpCommand},
+	{"serve", serveCommand},
 	{"rules", rulesCommand},
 	{"completion", completionCommand},
 	{"version", versionCommand},

@@ -50,7 +50,7 @@ func (o *dumpOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "to-app", Category: input, Usage: "read the bytes that were sent to the application from `FILE`", Destination: &o.toApp},
 		&cli.StringFlag{Name: "to-server", Category: input, Usage: "read the bytes that the application sent from `FILE`", Destination: &o.toServer},
 		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count) in what is shown", Destination: &o.strict},
-	}, slices.Concat(o.choosing.flags(), shown, []cli.Flag{o.partFlag(), o.inflateFlag(),
+	}, slices.Concat(o.choosing.flags(), []cli.Flag{o.limitFlag()}, shown, []cli.Flag{o.partFlag(), o.inflateFlag(),
 		&cli.BoolFlag{Name: "totals", Category: outputFlags, Usage: "say at the end, on stderr, what was shown in all: requests, statuses, findings, the slowest", Destination: &o.totals},
 	}, o.redaction.flags(outputFlags), o.recording.flags(outputFlags))...)
 }
@@ -156,7 +156,7 @@ func newDumper(env *Env, o dumpOptions) (*dumper, error) {
 		return nil, err
 	}
 	choice := o.choice()
-	if err := checkChoice(choice, format); err != nil {
+	if err := checkChoice("dump", choice, format); err != nil {
 		return nil, err
 	}
 	if o.recording.file != "" {

@@ -33,8 +33,11 @@ func (o *choosing) flags() []cli.Flag {
 		&cli.GenericFlag{Name: "conn", Category: choosingFlags, Usage: "only the connection with number `N`, from 0; may come several times, as the next two may", Value: &o.conns},
 		&cli.GenericFlag{Name: "id", Category: choosingFlags, Usage: "only what has the request id `N`", Value: &o.ids},
 		&cli.GenericFlag{Name: "type", Category: choosingFlags, Usage: "only records of the type `NAME`, such as STDERR", Value: &o.types},
-		&cli.GenericFlag{Name: "limit", Category: choosingFlags, Usage: "stop after `N` records", Value: &o.limit},
 	}
+}
+
+func (o *choosing) limitFlag() cli.Flag {
+	return &cli.GenericFlag{Name: "limit", Category: choosingFlags, Usage: "stop after `N` records", Value: &o.limit}
 }
 
 func (o *choosing) choice() pretty.Choice {
@@ -47,7 +50,7 @@ func (o *choosing) choice() pretty.Choice {
 }
 
 // checkChoice refuses to look for records with a format that shows requests.
-func checkChoice(c pretty.Choice, format pretty.Format) error {
+func checkChoice(command string, c pretty.Choice, format pretty.Format) error {
 	if !c.Records() || format.NeedsWhole {
 		return nil
 	}
@@ -58,7 +61,7 @@ func checkChoice(c pretty.Choice, format pretty.Format) error {
 	if format.Name == rawFormat {
 		hint = "to choose a stream: --part"
 	}
-	return withHint(usagef("dump: %s chooses records, and --format %s shows requests", flag, format.Name), hint)
+	return withHint(usagef("%s: %s chooses records, and --format %s shows requests", command, flag, format.Name), hint)
 }
 
 // whereHelp explains the fields of --where.

@@ -28,6 +28,17 @@ type Env struct {
 	Dial func(ctx context.Context, addr transport.Addr) (net.Conn, error)
 	// Root is the files of the system, in which php-fpm's are looked for.
 	Root fs.FS
+	// Interrupts tells of interrupts until stop is called, and keeps those after
+	// the first, which cancels the context, from killing the process. nil: there
+	// are none.
+	Interrupts func() (c <-chan os.Signal, stop func())
+}
+
+func (e *Env) interrupts() (c <-chan os.Signal, stop func()) {
+	if e.Interrupts == nil {
+		return nil, func() {}
+	}
+	return e.Interrupts()
 }
 
 // A Terminal says which of the standard streams are one, and how wide it is.
@@ -49,6 +60,11 @@ func OS() *Env {
 		Now:     time.Now,
 		Dial:    transport.Dial,
 		Root:    os.DirFS("/"),
+		Interrupts: func() (<-chan os.Signal, func()) {
+			c := make(chan os.Signal, 1)
+			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			return c, func() { signal.Stop(c) }
+		},
 		Terminal: Terminal{
 			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())),

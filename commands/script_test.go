@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,8 +20,11 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"fcgiscope": func() { os.Exit(Main(context.Background(), os.Args, OS())) },
-		"fcgi-app":  fcgiApp,
+		"fcgiscope": func() {
+			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			os.Exit(Main(ctx, os.Args, OS()))
+		},
+		"fcgi-app": fcgiApp,
 	})
 }
 

@@ -29,6 +29,27 @@ type ListenOptions struct {
 // before it counts as somebody's.
 const answerTime = time.Second
 
+// ErrNotListening: the descriptor is no socket that listens.
+var ErrNotListening = errors.New("the descriptor is no listening socket")
+
+// Inherited returns the listening sockets that this process was started with:
+// on descriptor 0, as web servers and spawn-fcgi do, and from descriptor 3 on
+// as many as LISTEN_FDS says, as systemd does. getenv is os.Getenv.
+// See FastCGI 1.0, section 2.2, and sd_listen_fds(3).
+func Inherited(getenv func(string) string) []Addr {
+	const firstOfSystemd = 3
+	var addrs []Addr
+	if listens(0) {
+		addrs = append(addrs, Addr{"fd", "0"})
+	}
+	if n, err := strconv.Atoi(getenv("LISTEN_FDS")); err == nil && getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		for fd := firstOfSystemd; fd < firstOfSystemd+n && listens(uintptr(fd)); fd++ {
+			addrs = append(addrs, Addr{"fd", strconv.Itoa(fd)})
+		}
+	}
+	return addrs
+}
+
 // Listen listens on a. A Unix socket that nobody listens on any more is
 // replaced; one that is in use is an error. Close removes the socket's file, if
 // it is still ours. A descriptor is taken over as it is.
@@ -43,6 +64,9 @@ func Listen(ctx context.Context, a Addr, o ListenOptions) (net.Listener, error) 
 func listen(ctx context.Context, a Addr, o ListenOptions) (net.Listener, error) {
 	switch {
 	case a.Network == "fd":
+		if n, err := strconv.Atoi(a.Address); err == nil && !listens(uintptr(n)) {
+			return nil, ErrNotListening
+		}
 		return inherited(a, net.FileListener)
 	case a.Network == "unix" && a.Address[0] != '@':
 		return listenUnix(ctx, a, o)

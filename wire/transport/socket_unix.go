@@ -12,3 +12,9 @@ func chmodSocket(fd uintptr, mode fs.FileMode) error {
 }
 
 func listenAgain(fd uintptr, backlog int) error { return syscall.Listen(int(fd), backlog) }
+
+// listens reports whether fd is a stream socket that listens.
+func listens(fd uintptr) bool {
+	n, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	return err == nil && n != 0
+}

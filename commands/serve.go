@@ -1,0 +1,242 @@
+package commands
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
+)
+
+type serveOptions struct {
+	listening
+	capacity
+	watching
+	fault  fault
+	faults bool // list them
+	args   []string
+}
+
+func (o *serveOptions) flags() []cli.Flag {
+	return slices.Concat(o.listening.flags(), o.capacity.flags(), []cli.Flag{
+		&cli.GenericFlag{Name: "fault", Category: "Faults", Usage: "break the protocol: `NAME` says how, NAME@N only in the answer to the Nth request", Value: &o.fault},
+		&cli.BoolFlag{Name: "faults", Category: "Faults", Usage: "list the faults, and serve nothing", Destination: &o.faults},
+	}, o.watching.flags())
+}
+
+func serveCommand(env *Env) *cli.Command {
+	var o serveOptions
+	return &cli.Command{
+		Name:      "serve",
+		Usage:     "be a FastCGI application, for a web server or a client to be tested with",
+		ArgsUsage: "APP",
+		Description: `
+Answers FastCGI requests with APP until Ctrl-C or SIGTERM: the requests that have begun are answered
+then, and a second one ends those too. Each request is a line on stdout.
+
+Without --listen it serves the sockets that it was started with, on descriptor 0 (lighttpd,
+mod_fcgid, spawn-fcgi, cgi-fcgi) or in LISTEN_FDS (systemd), and otherwise 127.0.0.1:9000.
+
+Exit codes: 1 when it cannot listen.
+
+Examples:
+  fcgiscope serve echo
+  fcgiscope serve hello --listen /run/app.sock --socket-mode 0660 --socket-owner :www-data -v
+  fcgiscope serve echo --fault close-in-record@2 --record faults.pcapng
+
+Apps:
+` + appHelp() + whereHelp() + redactHelp,
+		Flags: o.flags(),
+		Action: func(c *cli.Context) error {
+			o.args = c.Args().Slice()
+			if o.faults {
+				return listFaults(env)
+			}
+			return serve(c.Context, env, o)
+		},
+	}
+}
+
+// appHelp explains the apps, a line each.
+func appHelp() string {
+	var b bytes.Buffer
+	for _, a := range server.Apps() {
+		writeEntry(&b, 12, a.Name, a.Help)
+	}
+	return b.String()
+}
+
+// serve answers requests until ctx is done.
+func serve(ctx context.Context, env *Env, o serveOptions) error {
+	if err := o.watching.check("serve"); err != nil {
+		return err
+	}
+	handler, err := o.handler()
+	if err != nil {
+		return err
+	}
+	loud := *env
+	loud.Stderr = &lockedWriter{w: env.Stderr}
+	env = &loud
+	s := &server.Server{Handler: handler, Fault: o.fault.chosen}
+	o.capacity.apply(s)
+	s.ErrorLog = func(err error) {
+		// What a panic has behind its first line is for who wrote the handler.
+		line, _, _ := strings.Cut(plain(err), "\n")
+		complain(env, line)
+	}
+	if s.Allowed, err = o.listening.allowed(env); err != nil {
+		return err
+	}
+	listeners, err := o.listening.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	w, err := o.watching.watcher(env, "serve", nil)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	if w != nil {
+		s.Observe = func(nc net.Conn) server.Observer { return w.observe(nc) }
+	}
+	if !o.silent {
+		for _, l := range listeners {
+			complain(env, fmt.Sprintf("serving %s on %v", o.args[0], l.addr))
+		}
+	}
+	err = serveAll(ctx, env, s, listeners)
+	if watchErr := o.watching.finish(env, w); err == nil {
+		err = watchErr
+	}
+	if err != nil {
+		return ended{err}
+	}
+	return nil
+}
+
+// handler finds the app.
+func (o *serveOptions) handler() (server.Handler, error) {
+	if len(o.args) == 0 {
+		return nil, withHint(usagef("serve: no app given"), "such as: fcgiscope serve echo")
+	}
+	app, err := builtIn(o.args[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(o.args) > 1 {
+		return nil, usagef("serve: unexpected argument %q", o.args[1])
+	}
+	return app.app.Handler, nil
+}
+
+// serveAll serves the listeners until ctx is done, and then until the requests
+// that have begun are answered, or it is interrupted again.
+func serveAll(ctx context.Context, env *Env, s *server.Server, listeners []listener) error {
+	again, stop := env.interrupts()
+	defer stop()
+	// What ctx ends is the accepting; cut ends the connections.
+	serving, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	failed := make(chan error, len(listeners))
+	var all sync.WaitGroup
+	for _, l := range listeners {
+		all.Go(func() {
+			if err := s.Serve(serving, l.Listener); err != nil {
+				failed <- fmt.Errorf("%v: %s", l.addr, plain(err))
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		s.Shutdown(serving)
+	}()
+	// timeout(1) and Ctrl-C in a pipeline may send the first signal twice.
+	select {
+	case <-drained:
+	case <-time.After(sameInterrupt):
+		select {
+		case <-again:
+		default:
+		}
+		select {
+		case <-drained:
+		case <-again:
+			err = cmp.Or(err, error(interrupted{errors.New("interrupted again: the requests that were being answered are cut short")}))
+		}
+	}
+	cut(server.ErrServerClosed)
+	<-drained
+	all.Wait()
+	return err
+}
+
+// sameInterrupt is how close two signals are that were meant as one.
+const sameInterrupt = 250 * time.Millisecond
+
+// listFaults prints what --fault takes.
+func listFaults(env *Env) error {
+	var b bytes.Buffer
+	for _, f := range server.Faults() {
+		writeEntry(&b, 21, f.ID, f.Help)
+	}
+	return write(env.Stdout, b.Bytes())
+}
+
+// fault is the value of a flag: NAME or NAME@N.
+type fault struct{ chosen *server.Fault }
+
+// Set implements flag.Value.
+func (f *fault) Set(s string) error {
+	name, when, at := strings.Cut(s, "@")
+	chosen, err := server.FindFault(name)
+	if err != nil {
+		return faultUnknown(name)
+	}
+	if at {
+		var n count
+		if err := n.Set(when); err != nil || n == 0 {
+			return fmt.Errorf("behind the @: want the number of a request, from 1")
+		}
+		chosen.At = int(n)
+	}
+	f.chosen = chosen
+	return nil
+}
+
+func faultUnknown(name string) error {
+	var names []string
+	for _, f := range server.Faults() {
+		names = append(names, f.ID)
+	}
+	if near := wire.Nearest(name, names); near != "" {
+		return fmt.Errorf("did you mean %s?", near)
+	}
+	return errors.New("no such fault, --faults lists them")
+}
+
+// String returns "": there is no default.
+func (f *fault) String() string { return "" }
+
+// A listener is one, with its address as it was understood.
+type listener struct {
+	net.Listener
+	addr transport.Addr
+}
