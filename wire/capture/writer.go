@@ -68,7 +68,8 @@ type writtenHalf struct {
 }
 
 // NewWriter returns a Writer that writes to w, in pieces of up to 64 KiB or a
-// packet. Flush has to be called at the end.
+// packet, each of them whole blocks of the format. Flush has to be called at the
+// end.
 func NewWriter(w io.Writer) *Writer {
 	return &Writer{out: newNgWriter(w), conns: make(map[connID]*writtenConn), client: firstClient - 1}
 }
@@ -142,6 +143,14 @@ func (w *Writer) closed(ch Chunk, how flow.CloseKind) error {
 	}
 	ch.Kind = ChunkEnd
 	return w.take(id, &ch)
+}
+
+// Continue writes what is held back and goes on in another file, which begins
+// with a section of its own. Connections that are open go on there.
+func (w *Writer) Continue(next io.Writer) error {
+	err := w.out.flush()
+	w.out = newNgWriter(next)
+	return err
 }
 
 // Flush writes what is held back.

@@ -24,7 +24,8 @@ const (
 )
 
 // An ngWriter writes a pcapng file: one section with one interface, whose
-// packets begin with the IP header.
+// packets begin with the IP header. Each write is of whole blocks, so that a
+// file is readable up to the last one that succeeded.
 type ngWriter struct {
 	out   *bufio.Writer
 	buf   []byte // the block that is put together
@@ -64,6 +65,9 @@ func (w *ngWriter) end() {
 	n := uint32(len(w.buf) + 4)
 	w.u32(n)
 	binary.LittleEndian.PutUint32(w.buf[4:], n)
+	if w.err == nil && w.out.Available() < len(w.buf) {
+		w.err = w.out.Flush()
+	}
 	if w.err == nil {
 		_, w.err = w.out.Write(w.buf)
 	}
