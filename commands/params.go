@@ -54,6 +54,7 @@ type input struct {
 	stdin, data *body
 	boundary    string // of a multipart body
 	params      paramSet
+	cookies     jarSet
 }
 
 func (in *input) close() {
@@ -77,6 +78,9 @@ func (o *paramOptions) open(ctx context.Context, env *Env) (*input, error) {
 
 func (o *paramOptions) fill(ctx context.Context, env *Env, in *input) (err error) {
 	if in.params, err = o.given.read(ctx, env); err != nil {
+		return err
+	}
+	if in.cookies, err = o.header.cookies.read(ctx, env); err != nil {
 		return err
 	}
 	if len(o.body.forms) > 0 {
@@ -113,7 +117,11 @@ func (o *paramOptions) request(in *input) (r cgi.Request, fields fieldSet, err e
 	if o.body.get {
 		r.ContentLength = 0
 	}
-	fields, err = o.header.read(o.given.raw, o.body.fields(in.boundary)...)
+	if fields, err = o.header.read(o.given.raw, o.body.fields(in.boundary)...); err != nil {
+		return r, fields, err
+	}
+	r.Header = fields.fields
+	err = fields.addUnsaid(o.given.raw, in.cookies.field(&r))
 	r.Header = fields.fields
 	return r, fields, err
 }

@@ -126,6 +126,28 @@ func TestRequestPHPStreams(t *testing.T) {
 	}
 }
 
+// TestRequestPHPCookies: what PHP sets is kept, and sent again.
+func TestRequestPHPCookies(t *testing.T) {
+	t.Parallel()
+	fpm := wiretest.RealPeer(t, "php-fpm")
+	jar := filepath.Join(t.TempDir(), "jar")
+	ask := func(args ...string) string {
+		got := runMain(t, "", append([]string{"request", fpm["unix"], "--root", fpm["root"], "-b", jar, "-c", jar}, args...)...)
+		if got.code != 0 || got.stderr != "" {
+			t.Fatalf("%q: exit code %d, stderr %s", args, got.code, got.stderr)
+		}
+		return got.stdout
+	}
+	ask("/cookies.php")
+	kept, err := os.ReadFile(jar)
+	if err != nil || !strings.Contains(string(kept), "localhost\tFALSE\t/\tFALSE\t") {
+		t.Fatalf("the jar holds %q, error %v", kept, err)
+	}
+	if got := ask("/echo.php"); !strings.Contains(got, `"HTTP_COOKIE":"`) {
+		t.Errorf("they are not sent again: %s", got)
+	}
+}
+
 // TestRequestOthers: the roles, exit statuses and habits of applications that
 // are not PHP.
 func TestRequestOthers(t *testing.T) {

@@ -162,6 +162,9 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	}
 	x := &exchange{env: env, o: &o, target: t, request: req}
 	how, err := x.run(ctx, nc, tr)
+	if jarErr := o.params.header.cookies.keep(env, &in.cookies, x.answer.header); jarErr != nil {
+		err = errors.Join(err, jarErr)
+	}
 	if traceErr := tr.close(env.Now(), how, nil); traceErr != nil {
 		err = errors.Join(err, outputError{traceErr})
 	}

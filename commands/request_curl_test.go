@@ -26,7 +26,9 @@ func TestRequestAsCurl(t *testing.T) {
 	t.Parallel()
 	wiretest.RealPeer(t, "curl")
 	dir := t.TempDir()
-	files := map[string]string{"text.txt": "one\r\ntwo &=\n", "b.bin": "\x00\xff\r\n--", "page.html": "<p>", "empty": ""}
+	files := map[string]string{"text.txt": "one\r\ntwo &=\n", "b.bin": "\x00\xff\r\n--", "page.html": "<p>", "empty": "",
+		"jar": "# Netscape HTTP Cookie File\n.example.org\tTRUE\t/\tFALSE\t0\tsid\t1\nwww.example.org\tFALSE\t/shop\tFALSE\t0\tcart\t3\n" +
+			"other.example\tFALSE\t/\tFALSE\t0\tno\t4\n#HttpOnly_www.example.org\tFALSE\t/\tTRUE\t0\tsecure\t5\nwww.example.org\tFALSE\t/\tFALSE\t1\told\t6\n"}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -60,6 +62,11 @@ func TestRequestAsCurl(t *testing.T) {
 		{"/p", "-u", "alice:s e:c", "-A", "agent/1", "-e", "http://localhost/x;auto"},
 		{"/p", "-u", "alice:", "-H", "Authorization: Bearer t", "-A", "a", "-H", "User-Agent: b"},
 		{"/p", "-A", "", "-H", "X-Empty;", "-H", "Accept:"},
+		{"/p", "-b", "a=b; c=d"},
+		{"/shop/x?y", "-H", "Host: www.example.org", "-b", "DIR/jar"},
+		{"/shopping", "-H", "Host: www.example.org", "-b", "DIR/jar", "-b", "own=1"},
+		{"/", "-H", "Host: sub.example.org", "-b", "DIR/jar"},
+		{"/", "-b", "DIR/jar"},
 	}
 	var seen bytes.Buffer
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -18,15 +18,17 @@ type fieldOptions struct {
 	user    string
 	agent   string
 	referer string
+	cookies cookieOptions
 }
 
 func (o *fieldOptions) flags(category string) []cli.Flag {
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.GenericFlag{Name: "header", Aliases: []string{"H"}, Category: category, Usage: "request header `'Name: value'`, becomes HTTP_NAME; may come several times", Value: &o.headers},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Category: category, Usage: "`NAME:PASSWORD` in HTTP_AUTHORIZATION (Basic), of which PHP makes PHP_AUTH_USER and PHP_AUTH_PW", Destination: &o.user},
 		&cli.StringFlag{Name: "user-agent", Aliases: []string{"A"}, Category: category, Usage: "send `NAME` as User-Agent", Destination: &o.agent},
 		&cli.StringFlag{Name: "referer", Aliases: []string{"e"}, Category: category, Usage: "send `URL` as Referer", Destination: &o.referer},
 	}
+	return append(flags, o.cookies.flags(category)...)
 }
 
 // own returns the fields that have flags of their own. -H has the last word.
@@ -52,6 +54,7 @@ type fieldSet struct {
 	raw    []wire.Pair // parameters of fields that only --raw-params lets through
 	unset  []string    // parameters that are not wanted
 	notes  []string
+	said   map[string]bool // names that -H has, in lower case
 }
 
 // read reads -H as curl does: "Name: value", "Name;" for an empty value, and
@@ -62,14 +65,14 @@ func (o *fieldOptions) read(raw bool, others ...cgi.Field) (set fieldSet, err er
 	if err != nil {
 		return set, err
 	}
-	said := map[string]bool{}
+	set.said = map[string]bool{}
 	for _, s := range o.headers {
 		f, remove, err := parseHeader(s)
 		if err != nil {
 			return set, err
 		}
 		name := strings.ToLower(f.Name)
-		said[name] = true
+		set.said[name] = true
 		switch {
 		case name == "content-length":
 			set.notes = append(set.notes, "hint: CONTENT_LENGTH is that of the body; to send another one: -P CONTENT_LENGTH=N")
@@ -85,14 +88,20 @@ func (o *fieldOptions) read(raw bool, others ...cgi.Field) (set fieldSet, err er
 			return set, err
 		}
 	}
-	for _, f := range slices.Concat(own, others) {
-		if !said[strings.ToLower(f.Name)] {
-			if err := set.add(f, raw); err != nil {
-				return set, err
-			}
+	return set, set.addUnsaid(raw, slices.Concat(own, others))
+}
+
+// addUnsaid adds the fields that -H does not name.
+func (s *fieldSet) addUnsaid(raw bool, fields []cgi.Field) error {
+	for _, f := range fields {
+		if s.said[strings.ToLower(f.Name)] {
+			continue
+		}
+		if err := s.add(f, raw); err != nil {
+			return err
 		}
 	}
-	return set, nil
+	return nil
 }
 
 // add adds a field, which can hold line ends and NULs only with --raw-params.
