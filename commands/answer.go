@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,45 +36,63 @@ func (o *answerOptions) flags() []cli.Flag {
 
 // An answer is the CGI response of the application, on its way to the user.
 type answer struct {
-	env    *Env
-	o      *answerOptions
-	events bool // stdout belongs to the conversation
-	header *cgi.Header
-	size   int64 // bytes of the body
-	out    bodyWriter
+	env       *Env
+	o         *answerOptions
+	out       io.Writer
+	passing   bool // a status that may be another one in a moment is a *passingError
+	header    *cgi.Header
+	size      int64     // bytes of the body
+	firstBody time.Time // when the first of them came
+	printed   bool      // something was given to out
+	complete  bool      // all of it was
 }
 
-// copy prints the response as it comes. The error is one of writing; those of
-// reading are response.Wait's. A header that is not complete is printed too.
+// copy prints the response as it comes. The error is one of writing, or a
+// passingError; those of reading are response.Wait's. A header that is not
+// complete is printed too.
 func (a *answer) copy(response *client.Response) error {
-	a.out = bodyWriter{env: a.env, name: a.o.file}
-	if a.events && a.o.file == "" {
-		a.out.discard = true
-	}
 	a.header, _ = response.Header() // its error comes again
+	if a.passing && slices.Contains(passing, a.header.Status()) {
+		return passingError{a.header.Status()}
+	}
+	out := &counter{w: a.out, now: a.env.Now}
 	if a.o.include || a.o.head {
-		a.out.Write(a.header.Bytes()[:a.header.BodyStart()])
+		a.printed = true
+		if _, err := out.Write(a.header.Bytes()[:a.header.BodyStart()]); err != nil {
+			return err
+		}
+		*out = counter{w: a.out, now: a.env.Now}
 	}
 	if a.o.head || a.o.fail && a.header.Status() >= 400 {
-		a.out.close(false)
-		return a.out.err
+		return nil
 	}
-	counted := &counter{w: &a.out}
-	_, err := io.Copy(counted, response.Stdout)
-	a.size = counted.n
-	a.out.close(err == nil && a.header.BodyStart() > 0)
-	return a.out.err
+	_, err := io.Copy(out, response.Stdout)
+	a.complete = err == nil && a.header.BodyStart() > 0
+	a.size, a.firstBody = out.n, out.first
+	a.printed = a.printed || a.size > 0
+	return out.err
 }
 
-// counter counts what is written.
+// A counter counts what is written, and keeps the error of the writer apart
+// from those of a reader.
 type counter struct {
-	w io.Writer
-	n int64
+	w     io.Writer
+	now   func() time.Time
+	n     int64
+	first time.Time
+	err   error
 }
 
 func (c *counter) Write(p []byte) (int, error) {
+	if c.n == 0 && len(p) > 0 {
+		c.first = c.now()
+	}
 	c.n += int64(len(p))
-	return c.w.Write(p)
+	n, err := c.w.Write(p)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // judge says whether an answer that is complete is what the user wants.
@@ -86,14 +106,17 @@ func (a *answer) judge() error {
 	return peerError{fmt.Errorf("the answer is no CGI response: %v", a.header.Problem())}
 }
 
-// A bodyWriter writes a body where the user wants it. The first error stays.
+// A bodyWriter writes bodies, one behind the other, where the user wants them.
+// The first error stays.
 type bodyWriter struct {
 	env     *Env
 	name    string // "": stdout, as text if that is a terminal; "-": stdout
 	discard bool
+	empty   bool      // an answer without a body makes the file empty
 	w       io.Writer // nil before the first byte
 	text    *escaper
 	file    *os.File
+	size    int64
 	err     error
 }
 
@@ -106,6 +129,7 @@ func (b *bodyWriter) Write(p []byte) (int, error) {
 	}
 	if b.err == nil {
 		_, err := b.w.Write(p)
+		b.size += int64(len(p))
 		b.keep(err)
 	}
 	return len(p), b.err
@@ -138,16 +162,28 @@ func (b *bodyWriter) keep(err error) {
 	b.err = outputError{err}
 }
 
-// close ends the writing. A complete answer without a body makes the file
-// empty.
-func (b *bodyWriter) close(complete bool) {
-	if complete && b.w == nil && b.err == nil && !b.discard && b.name != "" && b.name != "-" {
-		b.open()
-	}
+// flush writes what is held back.
+func (b *bodyWriter) flush() {
 	if b.text != nil && b.err == nil {
 		b.keep(b.text.Flush())
 	}
+}
+
+// close ends the writing.
+func (b *bodyWriter) close() {
+	if b.empty && b.w == nil && b.err == nil && !b.discard && b.name != "" && b.name != "-" {
+		b.open()
+	}
+	b.flush()
 	if b.file != nil {
 		b.keep(b.file.Close())
 	}
+}
+
+// explain says, where err made an answer incomplete, that the file is, too.
+func (b *bodyWriter) explain(err error) error {
+	if err == nil || b.file == nil || b.size == 0 || b.err != nil || is[answerError](err) {
+		return err
+	}
+	return withHint(err, fmt.Sprintf("%s holds what came: %d bytes", b.name, b.size))
 }

@@ -1,32 +1,32 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
-	"github.com/fcgiscope/fcgiscope/wire"
-	"github.com/fcgiscope/fcgiscope/wire/client"
-	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
 type requestOptions struct {
-	params  paramOptions
-	answer  answerOptions
-	output  output
-	timing  timing
-	keep    bool
-	id      count
-	verbose bool
-	silent  bool
-	errors  bool // even if silent
-	letterF bool // -f, which could be two things
-	target  string
+	params     paramOptions
+	answer     answerOptions
+	output     output
+	timing     timing
+	sending    sending
+	retrying   retrying
+	recording  recording
+	redaction  redaction
+	writeOut   template
+	showTiming bool
+	verbose    bool
+	silent     bool
+	errors     bool // even if silent
+	letterF    bool // -f, which could be two things
+	target     string
 }
 
 func (o *requestOptions) flags() []cli.Flag {
@@ -39,13 +39,15 @@ func (o *requestOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "f", Hidden: true, Destination: &o.letterF},
 	)
 	flags = append(flags, o.output.flags("", "print the conversation instead of the body, as `FORMAT`: "+orList(formatNames()))...)
-	flags = append(flags, o.timing.flags()...)
-	o.id = 1
-	const protocol = "Protocol"
-	return append(flags,
-		&cli.BoolFlag{Name: "keep-conn", Category: protocol, Usage: "set KEEP_CONN: the application does not close", Destination: &o.keep},
-		&cli.GenericFlag{Name: "id", Category: protocol, Usage: "request id `N`, 1 to 65535", Value: &o.id},
+	flags = append(flags,
+		&cli.GenericFlag{Name: "write-out", Aliases: []string{"w"}, Category: outputFlags, Usage: "print `TEXT` on stdout at the end, with the %{variables} above; @FILE reads it from there", Value: &o.writeOut},
+		&cli.BoolFlag{Name: "timing", Category: outputFlags, Usage: "say at the end, on stderr, when what happened", Destination: &o.showTiming},
 	)
+	flags = append(flags, o.redaction.flags(outputFlags)...)
+	flags = append(flags, o.recording.flags(outputFlags)...)
+	flags = append(flags, o.timing.flags()...)
+	flags = append(flags, o.retrying.flags()...)
+	return append(flags, o.sending.flags()...)
 }
 
 func requestCommand(env *Env) *cli.Command {
@@ -74,7 +76,13 @@ Examples:
   fcgiscope request auto /ping
   fcgiscope request /run/php/php-fpm.sock '/status?json'
   fcgiscope request 127.0.0.1:9000 /index.php --root /var/www/html -i
-  fcgiscope request :9000 --script ./a.php -d @a.json -H 'Content-Type: application/json'`,
+  fcgiscope request :9000 --script ./a.php -d @a.json -H 'Content-Type: application/json'
+  fcgiscope request :9000 /ping --repeat 100 --keep-conn -o /dev/null -w '%{time_total}\n'
+  fcgiscope request app:echo /a -d b=c --offline > a.txt
+
+Variables of --write-out, beside \n, \r, \t and %% for themselves; %{json} is all of them, %{stderr}
+prints there what follows:
+` + writeOutHelp(),
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			if err := o.arguments(c.Args().Slice()); err != nil {
@@ -95,8 +103,6 @@ func (o *requestOptions) arguments(args []string) error {
 		return withHint(usagef("request: no address given"), "such as: fcgiscope request 127.0.0.1:9000 /ping")
 	case len(args) > 2:
 		return withHint(usagef("request: unexpected argument %q", args[2]), "a URL with special characters needs quotes: '/a?b=c&d=e'")
-	case o.id < 1 || o.id > 1<<16-1:
-		return usagef("request: --id %d is not from 1 to 65535", o.id)
 	}
 	if o.answer.head && o.params.method == "" {
 		if method := o.params.body.method(); method != "" {
@@ -108,7 +114,7 @@ func (o *requestOptions) arguments(args []string) error {
 	if len(args) == 2 {
 		o.params.url = args[1]
 	}
-	return o.output.check()
+	return cmp.Or(o.sending.check(), o.retrying.check(), o.recording.check(), o.output.check())
 }
 
 // request sends a request and prints its answer.
@@ -145,139 +151,56 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	for _, note := range notes {
 		complain(env, note)
 	}
-	req.Keep, req.ID = o.keep, uint16(o.id)
+	for _, note := range o.sending.apply(&req) {
+		complain(env, note)
+	}
+	if o.sending.offline {
+		return offline(ctx, env, o, t, req)
+	}
 	t, err = t.open(ctx, env, time.Duration(o.timing.connect))
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
+	w, err := o.traces(env, o.verbose)
 	if err != nil {
 		return err
 	}
-	tr, err := o.trace(env, t, nc)
-	if err != nil {
-		nc.Close()
-		return err
-	}
-	x := &exchange{env: env, o: &o, target: t, request: req}
-	how, err := x.run(ctx, nc, tr)
-	if jarErr := o.params.header.cookies.keep(env, &in.cookies, x.answer.header); jarErr != nil {
-		err = errors.Join(err, jarErr)
-	}
-	if traceErr := tr.close(env.Now(), how, nil); traceErr != nil {
+	out := &bodyWriter{env: env, name: o.answer.file, discard: o.output.format.word != "" && o.answer.file == ""}
+	r := &runner{env: env, o: &o, target: t, request: req, in: in, traces: w, out: out}
+	err = r.all(ctx)
+	if traceErr := w.close(); traceErr != nil {
 		err = errors.Join(err, outputError{traceErr})
 	}
 	return err
 }
 
-// trace makes what -v and --format ask for.
-func (o *requestOptions) trace(env *Env, t target, nc net.Conn) (*trace, error) {
-	var sinks []pretty.Sink
-	var whole pretty.Format
-	if o.output.format.word == "" && !o.verbose {
+// traces makes what -v, --format and --record ask for; nil if they ask nothing.
+func (o *requestOptions) traces(env *Env, verbose bool) (*traces, error) {
+	if o.output.format.word == "" && !verbose && o.recording.file == "" {
 		return nil, nil
 	}
-	add := func(format pretty.Format, sink pretty.Sink, err error) error {
-		whole.NeedsWhole = whole.NeedsWhole || format.NeedsWhole
-		sinks = append(sinks, sink)
-		return err
+	w := &traces{mask: o.redaction.redactor()}
+	if o.recording.file != "" {
+		r, err := o.recording.open(nil)
+		if err := w.add(pretty.Format{}, r, err); err != nil {
+			return nil, err
+		}
 	}
 	if o.output.format.word != "" {
-		if err := add(o.output.sink(env, o.output.format.word, env.Stdout, env.Terminal.Stdout)); err != nil {
+		if err := w.add(o.output.sink(env, o.output.format.word, env.Stdout, env.Terminal.Stdout)); err != nil {
 			return nil, err
 		}
 	}
-	if o.verbose {
-		if err := add(o.output.sink(env, "text", env.Stderr, env.Terminal.Stderr)); err != nil {
+	if verbose {
+		if err := w.add(o.output.sink(env, "text", env.Stderr, env.Terminal.Stderr)); err != nil {
 			return nil, err
 		}
 	}
-	return newTrace(t, nc, env.Now(), whole, pretty.Tee(sinks...)), nil
+	return w, nil
 }
 
 // nobody takes messages that are not wanted.
 type nobody struct{}
 
 func (nobody) Write(p []byte) (int, error) { return len(p), nil }
-
-// An exchange is one request and its answer.
-type exchange struct {
-	env      *Env
-	o        *requestOptions
-	target   target
-	request  client.Request
-	stderr   messages
-	response *client.Response
-	answer   answer
-}
-
-// run sends the request over nc, which it closes, and prints the answer. It
-// says who ended the connection.
-func (x *exchange) run(ctx context.Context, nc net.Conn, tr *trace) (flow.CloseKind, error) {
-	conn := client.NewConn(nc, client.Options{Idle: x.o.timing.idleLimit(), Observe: tr.observer()})
-	defer conn.Close()
-	x.stderr.env = x.env
-	x.request.Stderr = &x.stderr
-	response, err := conn.Do(ctx, x.request)
-	if err != nil {
-		return flow.CloseByServer, x.failed(ctx, err)
-	}
-	defer response.Close()
-	x.response = response
-	x.answer = answer{env: x.env, o: &x.o.answer, events: x.o.output.format.word != ""}
-	if err := x.answer.copy(response); err != nil {
-		x.stderr.flush()
-		return flow.CloseByServer, err
-	}
-	end, err := response.Wait()
-	x.stderr.flush()
-	if err != nil {
-		return closedBy(err), x.failed(ctx, err)
-	}
-	return flow.CloseByServer, x.judge(end)
-}
-
-// closedBy tells who ended the connection from the error of an answer.
-func closedBy(err error) flow.CloseKind {
-	var closed *client.ClosedError
-	if errors.As(err, &closed) {
-		return flow.CloseByApp
-	}
-	return flow.CloseByServer
-}
-
-// judge says whether an answer that is complete is a good one.
-func (x *exchange) judge(end wire.EndRequest) error {
-	switch {
-	case end.Status != wire.RequestComplete:
-		return withHint(answerError{fmt.Errorf("%v: the application refused the request: protocolStatus %v", x.target, end.Status)}, refusals[end.Status])
-	case end.AppStatus != 0:
-		return answerError{fmt.Errorf("%v: the application reports a failure: appStatus %d", x.target, end.AppStatus)}
-	}
-	x.tellViolations()
-	hint, err := x.hint(), x.answer.judge()
-	if err != nil {
-		return withHint(placed{x.target, err}, hint)
-	}
-	if hint != "" {
-		complain(x.env, "hint: "+hint)
-	}
-	return nil
-}
-
-// refusals is what the protocol statuses mean.
-var refusals = map[wire.ProtocolStatus]string{
-	wire.CantMultiplex: "it takes one request at a time on a connection",
-	wire.Overloaded:    "it is out of workers, memory or the like: try again later, or give it more",
-	wire.UnknownRole:   "it does not know the role; most applications are RESPONDERs only",
-}
-
-// tellViolations says that the application broke rules without harm to its
-// answer; -v says it too, and where.
-func (x *exchange) tellViolations() {
-	if broken := x.response.Violations(); len(broken) > 0 && !x.o.verbose {
-		complain(x.env, fmt.Sprintf("the application broke rule %s at offset %d of its answer", broken[0].Rule, broken[0].Offset))
-		complain(x.env, fmt.Sprintf("hint: -v shows where, fcgiscope rules %s what it says", broken[0].Rule))
-	}
-}

@@ -18,6 +18,9 @@ type trace struct {
 	flow flow.Conn
 	sink pretty.Sink
 	err  error // the sink's first
+
+	masked bool // the sink writes into what it is shown
+	copy   []byte
 }
 
 // newTrace shows what travels over conn, which goes to the application at t.
@@ -25,8 +28,8 @@ func newTrace(t target, conn net.Conn, now time.Time, format pretty.Format, sink
 	info := &flow.ConnInfo{Network: t.addr.Network, Server: t.addr.Address, Fd: -1, Opened: now}
 	if t.app != nil || t.process != nil {
 		info.Network, info.Server = "", t.String()
-	} else if local := conn.LocalAddr(); local != nil && info.Network == "tcp" {
-		info.Client = local.String()
+	} else if conn != nil && conn.LocalAddr() != nil && info.Network == "tcp" {
+		info.Client = conn.LocalAddr().String()
 	}
 	return &trace{flow: flow.Conn{Info: info, Whole: format.NeedsWhole}, sink: sink}
 }
@@ -42,7 +45,7 @@ func (t *trace) observer() client.Observer {
 func (t *trace) bytes(dir wire.Direction, at time.Time, p []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.flow.Feed(dir, at, p, t.show)
+	t.flow.Feed(dir, at, t.maskable(p), t.show)
 	t.keep(pretty.Flush(t.sink))
 }
 

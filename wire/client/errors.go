@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"os"
 	"time"
 
@@ -37,6 +38,10 @@ func (e *ClosedError) Error() string {
 	s := fmt.Sprintf("client: connection closed without END_REQUEST, after %d bytes (%d of STDOUT, %d of STDERR)", e.Received, e.Stdout, e.Stderr)
 	if e.Received == 0 {
 		s = "client: connection closed without an answer"
+	}
+	var errno syscall.Errno
+	if errors.As(e.Err, &errno) { // without the addresses, which the user knows
+		return s + ": " + errno.Error()
 	}
 	return s + ": " + e.Err.Error()
 }
