@@ -17,6 +17,7 @@ var commands = []struct {
 	{"get-values", getValuesCommand},
 	{"dump", dumpCommand},
 	{"serve", serveCommand},
+	{"fpm", fpmCommand},
 	{"rules", rulesCommand},
 	{"completion", completionCommand},
 	{"version", versionCommand},

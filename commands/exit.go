@@ -51,6 +51,10 @@ func is[E error](err error) bool {
 
 // exitCode returns the exit code for the result of a command.
 func exitCode(err error) int {
+	var status statusError
+	if errors.As(err, &status) {
+		return status.code
+	}
 	for _, row := range exits {
 		if row.is(err) {
 			return row.code

@@ -26,9 +26,9 @@ var importRules = []struct {
 	{what: []string{"github.com/urfave/cli/v2/..."}, only: []string{"commands"}},
 	{what: []string{"github.com/fatih/color", "github.com/olekukonko/tablewriter/..."}, only: []string{"pretty"}},
 	{what: []string{"github.com/expr-lang/expr/..."}, only: []string{"pretty"}},
-	{what: []string{"github.com/VictoriaMetrics/metrics"}, only: []string{"wire/fpm", "wire/gateway"}},
+	{what: []string{"github.com/VictoriaMetrics/metrics"}, only: []string{"wire/fpm/exporter", "wire/gateway"}},
 	{what: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term"}, only: []string{"commands"}},
-	{what: []string{"net/http", "net/http/..."}, only: []string{"wire/server", "wire/gateway", "wire/fpm", "commands"}},
+	{what: []string{"net/http", "net/http/..."}, only: []string{"wire/server", "wire/gateway", "wire/fpm/exporter", "commands"}},
 	{what: []string{"os/exec"}, only: []string{"wire/server", "wire/fpm", "commands"}},
 	{what: []string{"github.com/gopacket/gopacket/..."}}, // it costs 0.2 ms at every start
 	{what: []string{"testing", module + "/wire/wiretest", module + "/fixtures"}},
@@ -51,6 +51,8 @@ var layers = map[string][]string{
 	"wire/fpm":       {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
 	"wire/diagnose":  {"wire", "wire/cgi", "wire/text", "wire/flow", "wire/transport"},
 	"pretty":         {"wire", "wire/cgi", "wire/flow", "wire/text"},
+
+	"wire/fpm/exporter": {"wire/fpm"},
 }
 
 // standardOnly are the packages that other programs import without getting

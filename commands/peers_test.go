@@ -69,6 +69,17 @@ func readRequest(c net.Conn) {
 	}
 }
 
+// A php-fpm that has one worker, with what a client sent it.
+const (
+	fpmHeader = "Content-type: text/plain;charset=UTF-8\r\nExpires: Thu, 01 Jan 1970 00:00:00 GMT\r\n" +
+		"Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n\r\n"
+	fpmPage = `{"pool":"w\u001bww","process manager":"dynamic","start time":1700000000,"start since":3723,"accepted conn":1000,` +
+		`"listen queue":7,"max listen queue":9,"listen queue len":511,"idle processes":0,"active processes":1,"total processes":1,` +
+		`"max active processes":1,"max children reached":3,"slow requests":2, "processes":[{"pid":42,"state":"Running","start time":1700000000,` +
+		`"start since":3723,"requests":1000,"request duration":-12,"request method":"GET","request uri":"/a"b` + "\x1b[2J\xe2\x80\xae" + `\u0026","content length":0,` +
+		`"user":"-","script":"/srv/a.php","last request cpu":12.50,"last request memory":2097152}]}`
+)
+
 // badPeers are the peers by the names that scripts use.
 var badPeers = map[string]badPeer{
 	"silent":       stays(nil),
@@ -93,6 +104,10 @@ var badPeers = map[string]badPeer{
 	"odd-values":   says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair("X\x1b", "1").Append(wire.NewPair(wire.MaxConns, "ma\xffny").Append(nil))))),
 	"cut-values":   says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, append(wire.NewPair(wire.MaxReqs, "7").Append(nil), 15, 9, 'F')))),
 	"no-values":    says(out(wire.NewRecord(wire.TypeUnknownType, 0, []byte{9, 0, 0, 0, 0, 0, 0, 0}))),
+	"fpm-ping":     says(out(stdout(fpmHeader+"pong\x1b[2J"), end(0, 0))),
+	"fpm-status":   says(out(stdout("Content-Type: application/json\r\n\r\n"+fpmPage), end(0, 0))),
+	"fpm-404":      says(out(stderr("Primary script unknown"), stdout("Status: 404 Not Found\r\nContent-type: text/html\r\n\r\nFile not found.\n"), end(0, 0))),
+	"fpm-403":      says(out(stdout("Status: 403 Forbidden\r\nContent-type: text/html\r\n\r\nAccess denied.\n"), end(0, 0))),
 }
 
 // startPeer starts a peer on loopback and returns its address and what ends it.

@@ -1,6 +1,7 @@
 package fpm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -47,7 +48,7 @@ type Client struct {
 // usually "pong"). It needs a worker, but neither PHP nor the lock of the status
 // page. An error is an *Error, or that of ctx if it was cancelled.
 func (c *Client) Ping(ctx context.Context) (response string, err error) {
-	path := or(c.PingPath, DefaultPingPath)
+	path := cmp.Or(c.PingPath, DefaultPingPath)
 	a, err := c.get(ctx, path, "")
 	if err != nil {
 		return "", err
@@ -61,7 +62,7 @@ func (c *Client) Ping(ctx context.Context) (response string, err error) {
 // Status asks for pm.status_path; full is with every worker. An error is an
 // *Error, or that of ctx if it was cancelled.
 func (c *Client) Status(ctx context.Context, full bool) (*Status, error) {
-	path, query := or(c.StatusPath, DefaultStatusPath), "json"
+	path, query := cmp.Or(c.StatusPath, DefaultStatusPath), "json"
 	if full {
 		query = "json&full"
 	}
@@ -174,11 +175,4 @@ func readAnswer(r *client.Response, path string) (*answer, error) {
 		return a, nil
 	}
 	return nil, e
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
