@@ -21,6 +21,7 @@ type paramOptions struct {
 	header   fieldOptions
 	body     bodyOptions
 	given    givenParams
+	as       asOptions
 	root     string
 	rootMap  rootMap
 	index    string
@@ -45,6 +46,7 @@ func (o *paramOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "data-file", Category: category, Usage: "send `FILE` as the DATA stream of a filter", Destination: &o.dataFile},
 	)
 	flags = append(flags, o.body.flags()...)
+	flags = append(flags, o.as.flags(category)...)
 	return append(flags, o.given.flags("Parameters")...)
 }
 
@@ -126,29 +128,53 @@ func (o *paramOptions) request(in *input) (r cgi.Request, fields fieldSet, err e
 	return r, fields, err
 }
 
+// A made request is what a preset makes of an HTTP request.
+type made struct {
+	request cgi.Request
+	fields  fieldSet
+	params  []cgi.Param // of the preset
+	pairs   []wire.Pair // the same with what flags say of parameters
+}
+
+// make makes the parameters as a web server does.
+func (o *paramOptions) make(in *input, server *cgi.Preset) (m made, err error) {
+	if m.request, m.fields, err = o.request(in); err != nil {
+		return m, err
+	}
+	m.request.Server.App = o.as.app
+	if err := asRole(server, m.request.Role); err != nil {
+		return m, err
+	}
+	if m.params, err = server.Params(&m.request); err != nil {
+		return m, usageError{err}
+	}
+	m.pairs = append(o.rootMap.params(cgi.Pairs(m.params)), m.fields.raw...)
+	m.pairs = in.params.apply(m.pairs, append(m.fields.unset, o.given.unset...))
+	if !o.given.raw {
+		if err := server.Check(m.pairs); err != nil {
+			return m, usageError{err}
+		}
+	}
+	return m, nil
+}
+
 // build makes the request, with what the user should know about it.
 func (o *paramOptions) build(in *input) (req client.Request, notes []string, err error) {
-	r, fields, err := o.request(in)
+	server := o.as.server()
+	m, err := o.make(in, server)
 	if err != nil {
 		return req, nil, err
 	}
-	pairs, err := r.Params()
-	if err != nil {
-		return req, nil, usageError{err}
+	req = client.Request{
+		Role: m.request.Role, Params: m.pairs, Data: in.data.reader(),
+		Keep: server.Keep(&m.request), Layout: o.as.layout(), NoStdinEnd: server.NoStdin(m.request.Role),
 	}
-	pairs = append(o.rootMap.params(pairs), fields.raw...)
-	pairs = in.params.apply(pairs, append(fields.unset, o.given.unset...))
-	if !o.given.raw {
-		if err := cgi.Check(pairs); err != nil {
-			return req, nil, usageError{err}
-		}
-	}
-	req = client.Request{Role: r.Role, Params: pairs, Data: in.data.reader()}
 	size := int64(0)
 	if !o.body.get {
 		req.Stdin, size = in.stdin.reader(), in.stdin.size
 	}
-	return req, append(fields.notes, o.warnings(req, size)...), nil
+	notes = append(m.fields.notes, proxyNote(m)...)
+	return req, append(notes, o.warnings(req, size)...), nil
 }
 
 // warnings are what is lawful in the request and likely a mistake.

@@ -79,6 +79,7 @@ Examples:
   fcgiscope request :9000 --script ./a.php -d @a.json -H 'Content-Type: application/json'
   fcgiscope request :9000 /ping --repeat 100 --keep-conn -o /dev/null -w '%{time_total}\n'
   fcgiscope request app:echo /a -d b=c --offline > a.txt
+  fcgiscope request :9000 /index.php/news --root /srv/www --as nginx --diff apache
 
 Variables of --write-out, beside \n, \r, \t and %% for themselves; %{json} is all of them, %{stderr}
 prints there what follows:
@@ -114,7 +115,7 @@ func (o *requestOptions) arguments(args []string) error {
 	if len(args) == 2 {
 		o.params.url = args[1]
 	}
-	return cmp.Or(o.sending.check(), o.retrying.check(), o.recording.check(), o.output.check())
+	return cmp.Or(o.params.as.check(o.output.format.word), o.sending.check(), o.retrying.check(), o.recording.check(), o.output.check())
 }
 
 // request sends a request and prints its answer.
@@ -137,6 +138,7 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	if err != nil {
 		return err
 	}
+	o.params.as.app = t.asApache()
 	ctx, cancel := o.timing.limit(ctx)
 	defer cancel()
 	in, err := o.params.open(ctx, env)
@@ -144,6 +146,9 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 		return err
 	}
 	defer in.close()
+	if o.params.as.shows() {
+		return o.params.showAs(env, in)
+	}
 	req, notes, err := o.params.build(in)
 	if err != nil {
 		return err

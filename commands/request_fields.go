@@ -76,8 +76,6 @@ func (o *fieldOptions) read(raw bool, others ...cgi.Field) (set fieldSet, err er
 		switch {
 		case name == "content-length":
 			set.notes = append(set.notes, "hint: CONTENT_LENGTH is that of the body; to send another one: -P CONTENT_LENGTH=N")
-		case name == "proxy":
-			set.notes = append(set.notes, "hint: the header Proxy is left out, as web servers do (httpoxy); to send it: -P HTTP_PROXY=VALUE")
 		case name == "host" && remove:
 			set.unset = append(set.unset, "HTTP_HOST")
 		}

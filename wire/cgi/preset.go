@@ -39,6 +39,9 @@ type Preset struct {
 	// MaxParams is how many bytes of PARAMS it sends at most, more are an error
 	// of the HTTP request; 0 is no limit.
 	MaxParams int
+	// Unordered: its parameters are in another order in every request. Those of
+	// Params have a fixed one.
+	Unordered bool
 
 	// names returns the names of the rows that are there, in order, where the
 	// server's configuration decides. nil is all of them.

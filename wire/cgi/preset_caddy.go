@@ -15,10 +15,11 @@ import (
 // php-fpm waits forever. Everything is padded to 8 and each record is sent by
 // itself.
 var caddy = Preset{
-	Name:   "caddy",
-	Help:   "Caddy 2.6 with php_fastcgi, whose order is random, here it is fixed",
-	Roles:  []wire.Role{wire.Responder},
-	Layout: Layout{Pad: padTo8, Params: 65500, Body: 65500, WriteEach: true},
+	Name:      "caddy",
+	Unordered: true,
+	Help:      "Caddy 2.6 with php_fastcgi, whose order is random, here it is fixed",
+	Roles:     []wire.Role{wire.Responder},
+	Layout:    Layout{Pad: padTo8, Params: 65500, Body: 65500, WriteEach: true},
 	rows: []row{
 		{name: "AUTH_TYPE", value: nothing, source: "constant"},
 		{name: "CONTENT_LENGTH", value: caddyLength, source: "the size of the body, -1 if it is not known"},
