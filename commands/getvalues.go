@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ type getValuesOptions struct {
 	timing  timing
 	target  string
 	names   []string
+	verify  bool
 }
 
 func (o *getValuesOptions) flags() []cli.Flag {
@@ -31,8 +33,9 @@ func (o *getValuesOptions) flags() []cli.Flag {
 	}
 	flags = append(flags, o.view.viewFlags()...)
 	flags = append(flags, o.timing.flags()...)
-	o.timing.idle = duration(5 * time.Second) // who answers at all, answers at once
-	return flags
+	o.timing.idle = duration(5 * time.Second)   // who answers at all, answers at once
+	o.timing.whole = duration(30 * time.Second) // not even a byte now and then keeps us
+	return append(flags, &cli.BoolFlag{Name: "verify", Category: "Protocol", Usage: "find out whether it takes two requests at once on a connection", Destination: &o.verify})
 }
 
 func getValuesCommand(env *Env) *cli.Command {
@@ -44,15 +47,20 @@ func getValuesCommand(env *Env) *cli.Command {
 		Description: `
 Sends GET_VALUES on a connection of its own and says what the answer means. Without NAME it asks
 for the three values of the specification: FCGI_MAX_CONNS, FCGI_MAX_REQS and FCGI_MPXS_CONNS. Many
-applications tell only some of them, and some never answer (uwsgi) or die of it (ruby-fcgi).
+applications tell only some of them, and some never answer (uwsgi) or die of it (ruby-fcgi). From
+the way it answers it guesses what the application is made with.
 
-Exit codes: 3 when the application closes without an answer or sends something else, 4 when it
-answers that it does not know GET_VALUES.
+--verify sends, on a second connection, two requests GET / whose records are interleaved. php-fpm
+runs one of them without its parameters, and closes.
+
+Exit codes: 3 when the application closes without an answer, sends something else or cannot do what
+it says (--verify), 4 when it answers that it does not know GET_VALUES.
 
 Examples:
   fcgiscope get-values 127.0.0.1:9000
   fcgiscope get-values /run/php/php-fpm.sock --format jsonl
-  fcgiscope get-values app:echo FCGI_MPXS_CONNS -v`,
+  fcgiscope get-values app:echo FCGI_MPXS_CONNS -v
+  fcgiscope get-values 'exec:./app' --verify`,
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			if c.NArg() == 0 {
@@ -66,13 +74,12 @@ Examples:
 
 // getValues asks for values and prints them.
 func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
-	names := o.names
-	if len(names) == 0 {
-		names = wire.ValueNames()
-	}
 	t, err := parseTarget(o.target)
 	if err != nil {
 		return err
+	}
+	if o.verify && t.addr.Network == "fd" {
+		return usagef("get-values: --verify needs a connection more, and %v is one only", t)
 	}
 	ctx, cancel := o.timing.limit(ctx)
 	defer cancel()
@@ -81,45 +88,90 @@ func getValues(ctx context.Context, env *Env, o getValuesOptions) error {
 		return err
 	}
 	defer t.close()
-	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
-	if err != nil {
+	answer, err := o.ask(ctx, env, t)
+	if is[outputError](err) || is[connectError](err) || is[interrupted](err) {
 		return err
 	}
-	var tr *trace
-	if o.verbose {
-		format, sink, err := o.view.sink(env, "text", env.Stderr, env.Terminal.Stderr)
-		if err != nil {
-			nc.Close()
-			return err
+	if err == nil || len(answer.pairs) > 0 {
+		if outErr := printValues(env, o.format.word, valueRows(o.wanted(), answer.pairs)); outErr != nil {
+			return errors.Join(outErr, err)
 		}
-		tr = newTrace(t, nc, env.Now(), format, sink)
+		if outErr := printKind(env, o.format.word, answer.kind); outErr != nil {
+			return errors.Join(outErr, err)
+		}
+	}
+	if !o.verify {
+		return err
+	}
+	return errors.Join(err, o.tryMultiplex(ctx, env, t, answer.pairs))
+}
+
+// wanted is the names that are asked for.
+func (o *getValuesOptions) wanted() []string {
+	if len(o.names) == 0 {
+		return wire.ValueNames()
+	}
+	return o.names
+}
+
+// answeredValues is what became of the question.
+type answeredValues struct {
+	pairs []wire.Pair
+	kind  client.Kind // Unknown if other names were asked for
+}
+
+// ask asks for the values. With an error there may be pairs: what is behind them
+// is damaged.
+func (o *getValuesOptions) ask(ctx context.Context, env *Env, t target) (answeredValues, error) {
+	nc, err := t.dial(ctx, env, time.Duration(o.timing.connect))
+	if err != nil {
+		return answeredValues{}, err
+	}
+	tr, err := o.trace(env, t, nc, 0)
+	if err != nil {
+		nc.Close()
+		return answeredValues{}, err
 	}
 	conn := client.NewConn(nc, client.Options{Idle: o.timing.idleLimit(), Observe: tr.observer()})
 	defer conn.Close()
-	pairs, err := conn.Values(ctx, names...)
+	answer, err := conn.AskValues(ctx, o.wanted()...)
+	a := answeredValues{pairs: answer.Pairs}
+	if len(o.names) == 0 && t.app == nil {
+		a.kind = client.GuessKind(answer, err)
+	}
 	if traceErr := tr.close(env.Now(), closedBy(err), nil); traceErr != nil {
-		return outputError{traceErr}
+		return a, outputError{traceErr}
 	}
-	if err != nil && len(pairs) == 0 {
-		return valuesFailure(ctx, t, err)
+	switch {
+	case err != nil && len(a.pairs) == 0:
+		return a, valuesFailure(ctx, t, a.kind, err)
+	case err != nil:
+		return a, peerError{placed{t, err}}
 	}
-	if err != nil { // it is damaged behind these
-		err = peerError{placed{t, err}}
+	return a, nil
+}
+
+// trace makes what -v asks for: nothing without it. n counts connections.
+func (o *getValuesOptions) trace(env *Env, t target, nc net.Conn, n int) (*trace, error) {
+	if !o.verbose {
+		return nil, nil
 	}
-	return errors.Join(printValues(env, o.format.word, valueRows(names, pairs)), err)
+	format, sink, err := o.view.sink(env, "text", env.Stderr, env.Terminal.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	tr := newTrace(t, nc, env.Now(), format, sink)
+	tr.flow.Info.N = n
+	return tr, nil
 }
 
 // valuesFailure says what it means that there is no answer.
-func valuesFailure(ctx context.Context, t target, err error) error {
+func valuesFailure(ctx context.Context, t target, kind client.Kind, err error) error {
 	err = failure(ctx, t, err)
-	var closed *client.ClosedError
-	switch {
-	case is[timeoutError](err):
-		return withHint(err, "some applications never answer GET_VALUES (uwsgi, AnyEvent::FCGI), others not while all workers are busy")
-	case errors.As(err, &closed) && closed.Received == 0:
-		return withHint(err, "it may not know GET_VALUES, or not take connections from here (listen.allowed_clients)")
+	if kind.Certainty == client.Unknown {
+		return err
 	}
-	return err
+	return withHint(err, fmt.Sprintf("%v %s: %s", kind.Certainty, kind.Name, kind.Why))
 }
 
 // A valueRow is a name and what became of it.
@@ -217,4 +269,18 @@ func printValues(env *Env, format string, rows []valueRow) error {
 		return outputError{err}
 	}
 	return nil
+}
+
+// printKind prints the guess at what the application is made with, if there is
+// one.
+func printKind(env *Env, format string, kind client.Kind) error {
+	switch {
+	case kind.Certainty == client.Unknown:
+		return nil
+	case format == "jsonl":
+		line := pretty.AppendText([]byte{'{'}, "application", []byte(kind.Name))
+		line = pretty.AppendText(line, "certainty", []byte(kind.Certainty.String()))
+		return write(env.Stdout, append(pretty.AppendText(line, "why", []byte(kind.Why)), "}\n"...))
+	}
+	return write(env.Stdout, fmt.Appendf(nil, "application: %v %s (%s)\n", kind.Certainty, kind.Name, kind.Why))
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -69,6 +70,23 @@ func readRequest(c net.Conn) {
 	}
 }
 
+// trickles sends a GET_VALUES_RESULT that does not end, a byte now and then.
+func trickles(c net.Conn, gone <-chan struct{}) {
+	readRequest(c)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for _, b := range wire.NewRecord(wire.TypeGetValuesResult, 0, make([]byte, wire.MaxContent)).Append(nil) {
+		select {
+		case <-tick.C:
+		case <-gone:
+			return
+		}
+		if _, err := c.Write([]byte{b}); err != nil {
+			return
+		}
+	}
+}
+
 // A php-fpm that has one worker, with what a client sent it.
 const (
 	fpmHeader = "Content-type: text/plain;charset=UTF-8\r\nExpires: Thu, 01 Jan 1970 00:00:00 GMT\r\n" +
@@ -101,6 +119,8 @@ var badPeers = map[string]badPeer{
 	"steers":       says(out(stderr("a\x1b[2Jb\x9bc\nsecond\r\nlast"), stdout("Content-Type: text/plain\r\n\r\n\x1b]0;title\x07\xc2\x9b\ttab\r\nline\n"), end(0, 0))),
 	"sets-cookies": says(out(stdout("Set-Cookie: sid=fresh; path=/; domain=example.org\r\nset-cookie: here=2; HttpOnly\r\nSet-Cookie: x=3; domain=example.com\r\n\r\nok\n"), end(0, 0))),
 	"values":       says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair(wire.MpxsConns, "0").Append(nil)))),
+	"go-values":    says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair(wire.MpxsConns, "1").Append(nil)), wire.NewRecord(wire.TypeGetValuesResult, 0, nil))),
+	"trickles":     trickles,
 	"odd-values":   says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, wire.NewPair("X\x1b", "1").Append(wire.NewPair(wire.MaxConns, "ma\xffny").Append(nil))))),
 	"cut-values":   says(out(wire.NewRecord(wire.TypeGetValuesResult, 0, append(wire.NewPair(wire.MaxReqs, "7").Append(nil), 15, 9, 'F')))),
 	"no-values":    says(out(wire.NewRecord(wire.TypeUnknownType, 0, []byte{9, 0, 0, 0, 0, 0, 0, 0}))),

@@ -189,27 +189,27 @@ func TestRequestOthers(t *testing.T) {
 	}
 }
 
-// TestGetValuesRealPeers: who answers what.
+// TestGetValuesRealPeers: who answers what, and whether it is true.
 func TestGetValuesRealPeers(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ peer, want string }{
-		{"php-fpm", "FCGI_MAX_CONNS  -"},
-		{"php-fpm", "FCGI_MPXS_CONNS  0"},
-		{"libfcgi-responder", "FCGI_MAX_CONNS   1"},
-		{"perl-async", "FCGI_MPXS_CONNS  1"},
-		{"go-fcgi", "FCGI_MPXS_CONNS  1"},
+	tests := []struct{ peer, value, application, multiplexing string }{
+		{"php-fpm", "FCGI_MPXS_CONNS 0", "likely php-fpm", "lost (of two interleaved requests only 1 was answered; then it closed the connection)"},
+		{"libfcgi-responder", "FCGI_MAX_CONNS 1", "likely libfcgi,", "refused (one of two interleaved requests was refused with CANT_MPX_CONN)"},
+		{"perl-fcgi", "FCGI_MPXS_CONNS 0", "likely libfcgi,", "refused ("},
+		{"fcgiwrap", "FCGI_MPXS_CONNS 0", "likely libfcgi,", "refused ("},
+		{"perl-async", "FCGI_MPXS_CONNS 1", "likely Net::Async::FastCGI", "works (two interleaved requests were both answered, "},
+		{"go-fcgi", "FCGI_MPXS_CONNS 1", "likely Go's net/http/fcgi", "works ("},
 	}
 	for _, tt := range tests {
 		t.Run(tt.peer, func(t *testing.T) {
 			t.Parallel()
 			peer := wiretest.RealPeer(t, tt.peer)
-			addr := peer["unix"]
-			if addr == "" {
-				addr = peer["tcp"]
-			}
-			got := runMain(t, "", "get-values", addr)
-			if got.code != 0 || !strings.Contains(strings.Join(strings.Fields(got.stdout), " "), strings.Join(strings.Fields(tt.want), " ")) {
-				t.Errorf("exit code %d, stdout %q, stderr %q, want %q", got.code, got.stdout, got.stderr, tt.want)
+			got := runMain(t, "", "get-values", peer["unix"], "--verify", "--timeout", "30")
+			said := strings.Join(strings.Fields(got.stdout), " ")
+			for _, want := range []string{tt.value, "application: " + tt.application, "multiplexing: " + tt.multiplexing} {
+				if got.code != 0 || !strings.Contains(said, want) {
+					t.Errorf("exit code %d, stdout %q, stderr %q, want %q", got.code, got.stdout, got.stderr, want)
+				}
 			}
 		})
 	}

@@ -21,17 +21,38 @@ func (e *UnknownTypeError) Error() string {
 	return fmt.Sprintf("client: the app does not know %v", e.Type)
 }
 
+// A ValuesAnswer is what an app answered to GET_VALUES.
+type ValuesAnswer struct {
+	Pairs   []wire.Pair // as they came, in order
+	Trailed bool        // a second GET_VALUES_RESULT came, empty and not asked for
+}
+
+// trailTime is how long to wait for what Trailed is about. The one app that is
+// known to do it sends the two records one after the other.
+const trailTime = 100 * time.Millisecond
+
 // Values asks the app for the values of names, of wire.ValueNames if there are
 // none, and closes the connection, which must be a new
 // one: some apps do not survive it, and many do not answer, so ctx should be a
 // short one. The pairs are as the app sent them, and may be fewer, others, or
 // none. See FastCGI 1.0, section 4.1.
 func (c *Conn) Values(ctx context.Context, names ...string) ([]wire.Pair, error) {
+	a, err := c.askValues(ctx, names, false)
+	return a.Pairs, err
+}
+
+// AskValues is Values, and finds out what GuessKind wants to know; that can
+// take 0.1 s longer.
+func (c *Conn) AskValues(ctx context.Context, names ...string) (ValuesAnswer, error) {
+	return c.askValues(ctx, names, true)
+}
+
+func (c *Conn) askValues(ctx context.Context, names []string, trail bool) (a ValuesAnswer, err error) {
 	if len(names) == 0 {
 		names = wire.ValueNames()
 	}
 	c.mu.Lock()
-	err := c.err
+	err = c.err
 	if err == nil && c.used {
 		err = errors.New("client: GET_VALUES needs a connection of its own")
 	}
@@ -40,16 +61,27 @@ func (c *Conn) Values(ctx context.Context, names ...string) ([]wire.Pair, error)
 	}
 	c.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	pairs, err := c.values(names)
+	a.Pairs, err = c.values(names)
+	if err == nil && trail && len(a.Pairs) == 1 {
+		a.Trailed = c.trailed()
+	}
 	if ctx.Err() != nil && err != nil {
 		err = fmt.Errorf("client: no answer to GET_VALUES: %w", ctx.Err())
 	}
-	return pairs, err
+	return a, err
+}
+
+// trailed reports whether an empty GET_VALUES_RESULT comes. What else there is
+// about it is no matter: the answer is there.
+func (c *Conn) trailed() bool {
+	_ = c.link.SetReadDeadline(time.Now().Add(trailTime))
+	rec, err := c.rd.ReadRecord()
+	return err == nil && rec.Type == wire.TypeGetValuesResult && len(rec.Content) == 0
 }
 
 func (c *Conn) values(names []string) ([]wire.Pair, error) {
