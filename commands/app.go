@@ -37,6 +37,10 @@ func run(ctx context.Context, args []string, env *Env) error {
 	case line.help:
 		return writeAppHelp(env.Stdout, app)
 	}
+	if line, err = loaded(ctx, env, line); err != nil {
+		return err
+	}
+	env.words = line.words
 	onlyGiven(app, line)
 	return app.RunContext(ctx, line.words)
 }

@@ -26,6 +26,8 @@ type Env struct {
 	// Dial connects to an address; ctx limits the connecting only. The error is
 	// a *transport.DialError.
 	Dial func(ctx context.Context, addr transport.Addr) (net.Conn, error)
+
+	words []string // the command line, as arrange left it
 	// Root is the files of the system, in which php-fpm's are looked for.
 	Root fs.FS
 	// Interrupts tells of interrupts until stop is called, and keeps those after

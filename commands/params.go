@@ -30,9 +30,17 @@ type paramOptions struct {
 	dataFile string
 }
 
+// The headings of the flags that say what is sent, and how.
+const (
+	requestFlags  = "Request"
+	bodyFlags     = "Body"
+	paramFlags    = "Parameters"
+	protocolFlags = "Protocol"
+)
+
 func (o *paramOptions) flags() []cli.Flag {
 	o.role = choice{"responder", []string{"responder", "authorizer", "filter"}}
-	const category = "Request"
+	const category = requestFlags
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "method", Aliases: []string{"X", "request"}, Category: category, Usage: "request `METHOD` (default GET, with -d POST)", Destination: &o.method},
 	}
@@ -47,7 +55,7 @@ func (o *paramOptions) flags() []cli.Flag {
 	)
 	flags = append(flags, o.body.flags()...)
 	flags = append(flags, o.as.flags(category)...)
-	return append(flags, o.given.flags("Parameters")...)
+	return append(flags, o.given.flags(paramFlags)...)
 }
 
 // An input is what a request sends, as far as it was read from files and the

@@ -13,6 +13,7 @@ import (
 
 type requestOptions struct {
 	params     paramOptions
+	saving     saveOptions
 	answer     answerOptions
 	output     output
 	timing     timing
@@ -24,13 +25,14 @@ type requestOptions struct {
 	showTiming bool
 	verbose    bool
 	silent     bool
-	errors     bool // even if silent
-	letterF    bool // -f, which could be two things
+	errors     bool      // even if silent
+	letterF    bool      // -f, which could be two things
+	given      []setting // the flags that say what is sent
 	target     string
 }
 
 func (o *requestOptions) flags() []cli.Flag {
-	flags := o.params.flags()
+	flags := append(o.params.flags(), o.saving.flags()...)
 	flags = append(flags, o.answer.flags()...)
 	flags = append(flags,
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &o.verbose},
@@ -89,6 +91,7 @@ prints there what follows:
 			if err := o.arguments(c.Args().Slice()); err != nil {
 				return err
 			}
+			o.given = settings(env.words, c.Command.Flags)
 			return request(c.Context, env, o)
 		},
 	}
@@ -115,7 +118,21 @@ func (o *requestOptions) arguments(args []string) error {
 	if len(args) == 2 {
 		o.params.url = args[1]
 	}
-	return cmp.Or(o.params.as.check(o.output.format.word), o.sending.check(), o.retrying.check(), o.recording.check(), o.output.check())
+	o.saving.force = o.recording.force
+	if o.saving.save == "" || o.recording.file != "" {
+		if err := o.recording.check(); err != nil { // --force is for --save, too
+			return err
+		}
+	}
+	return cmp.Or(o.params.as.check(o.output.format.word), o.saving.check(), o.sending.check(), o.retrying.check(), o.output.check())
+}
+
+// args are the arguments as they were given.
+func (o *requestOptions) args() []string {
+	if o.params.url == "" {
+		return []string{o.target}
+	}
+	return []string{o.target, o.params.url}
 }
 
 // request sends a request and prints its answer.
@@ -158,6 +175,11 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	}
 	for _, note := range o.sending.apply(&req) {
 		complain(env, note)
+	}
+	if o.saving.save != "" {
+		if err := o.saving.write(env, o.args(), o.given); err != nil {
+			return err
+		}
 	}
 	if o.sending.offline {
 		return offline(ctx, env, o, t, req)

@@ -49,7 +49,7 @@ func (f *dataFlag) Serialize() string { return theSame }
 func (f *dataFlag) String() string { return "" }
 
 func (o *bodyOptions) flags() []cli.Flag {
-	const category = "Body"
+	const category = bodyFlags
 	part := func(parts *[]dataPart, name string, aliases []string, usage string) cli.Flag {
 		return &cli.GenericFlag{Name: name, Aliases: aliases, Category: category, Usage: usage, Value: &dataFlag{name, parts}}
 	}

@@ -32,7 +32,7 @@ type sending struct {
 
 func (o *sending) flags() []cli.Flag {
 	o.id, o.repeat, o.mux = 1, 1, 1
-	const category = "Protocol"
+	const category = protocolFlags
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "keep-conn", Category: category, Usage: "set KEEP_CONN: the application does not close; with --repeat, one connection for all", Destination: &o.keep},
 		&cli.GenericFlag{Name: "id", Category: category, Usage: "request id `N`, 1 to 65535; with --mux, the first one", Value: &o.id},

@@ -88,6 +88,18 @@ type stream struct {
 	gaps int // of its direction, up to now
 }
 
+// Secret reports whether the value of a parameter or a header field of that name
+// is masked, or cookies in it are.
+func (r *Redactor) Secret(name string) bool {
+	var w word
+	w.add(r.names, []byte(name)...)
+	switch w.kind(r.names) {
+	case secret, cookies, setCookie:
+		return true
+	}
+	return false
+}
+
 // Event masks what e holds.
 func (r *Redactor) Event(e *flow.Event) {
 	if e.Conn == nil {
