@@ -22,14 +22,14 @@ import (
 type serveOptions struct {
 	listening
 	capacity
+	appOptions
 	watching
 	fault  fault
 	faults bool // list them
-	args   []string
 }
 
 func (o *serveOptions) flags() []cli.Flag {
-	return slices.Concat(o.listening.flags(), o.capacity.flags(), []cli.Flag{
+	return slices.Concat(o.listening.flags(), o.appOptions.flags(), o.capacity.flags(), []cli.Flag{
 		&cli.GenericFlag{Name: "fault", Category: "Faults", Usage: "break the protocol: `NAME` says how, NAME@N only in the answer to the Nth request", Value: &o.fault},
 		&cli.BoolFlag{Name: "faults", Category: "Faults", Usage: "list the faults, and serve nothing", Destination: &o.faults},
 	}, o.watching.flags())
@@ -40,7 +40,7 @@ func serveCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:      "serve",
 		Usage:     "be a FastCGI application, for a web server or a client to be tested with",
-		ArgsUsage: "APP",
+		ArgsUsage: "APP [DIR|PROGRAM|FILE]",
 		Description: `
 Answers FastCGI requests with APP until Ctrl-C or SIGTERM: the requests that have begun are answered
 then, and a second one ends those too. Each request is a line on stdout.
@@ -48,15 +48,18 @@ then, and a second one ends those too. Each request is a line on stdout.
 Without --listen it serves the sockets that it was started with, on descriptor 0 (lighttpd,
 mod_fcgid, spawn-fcgi, cgi-fcgi) or in LISTEN_FDS (systemd), and otherwise 127.0.0.1:9000.
 
-Exit codes: 1 when it cannot listen.
+Exit codes: 1 when it cannot listen, or when what APP needs is missing; 130 when the second signal
+cut requests short.
 
 Examples:
   fcgiscope serve echo
   fcgiscope serve hello --listen /run/app.sock --socket-mode 0660 --socket-owner :www-data -v
+  fcgiscope serve exec /usr/lib/cgi-bin --listen /run/cgi.sock --program-timeout 30
+  fcgiscope serve mock php.pcapng --listen 9001 --paced
   fcgiscope serve echo --fault close-in-record@2 --record faults.pcapng
 
 Apps:
-` + appHelp() + whereHelp() + redactHelp,
+` + appHelp() + execHelp + whereHelp() + redactHelp,
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.args = c.Args().Slice()
@@ -68,29 +71,22 @@ Apps:
 	}
 }
 
-// appHelp explains the apps, a line each.
-func appHelp() string {
-	var b bytes.Buffer
-	for _, a := range server.Apps() {
-		writeEntry(&b, 12, a.Name, a.Help)
-	}
-	return b.String()
-}
-
 // serve answers requests until ctx is done.
 func serve(ctx context.Context, env *Env, o serveOptions) error {
 	if err := o.watching.check("serve"); err != nil {
 		return err
 	}
-	handler, err := o.handler()
+	app, err := o.app(ctx, env)
 	if err != nil {
 		return err
 	}
+	defer app.close()
 	loud := *env
 	loud.Stderr = &lockedWriter{w: env.Stderr}
 	env = &loud
-	s := &server.Server{Handler: handler, Fault: o.fault.chosen}
+	s := &server.Server{Handler: app.handler, Fault: o.fault.chosen}
 	o.capacity.apply(s)
+	s.Limits.HandlerTime = o.handlerTime()
 	s.ErrorLog = func(err error) {
 		// What a panic has behind its first line is for who wrote the handler.
 		line, _, _ := strings.Cut(plain(err), "\n")
@@ -103,7 +99,7 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	w, err := o.watching.watcher(env, "serve", nil)
+	w, err := o.watching.watcher(env, "serve", app.inputs)
 	if err != nil {
 		closeAll(listeners)
 		return err
@@ -113,7 +109,7 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 	}
 	if !o.silent {
 		for _, l := range listeners {
-			complain(env, fmt.Sprintf("serving %s on %v", o.args[0], l.addr))
+			complain(env, fmt.Sprintf("serving %s on %v", app.name, l.addr))
 		}
 	}
 	err = serveAll(ctx, env, s, listeners)
@@ -124,21 +120,6 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 		return ended{err}
 	}
 	return nil
-}
-
-// handler finds the app.
-func (o *serveOptions) handler() (server.Handler, error) {
-	if len(o.args) == 0 {
-		return nil, withHint(usagef("serve: no app given"), "such as: fcgiscope serve echo")
-	}
-	app, err := builtIn(o.args[0])
-	if err != nil {
-		return nil, err
-	}
-	if len(o.args) > 1 {
-		return nil, usagef("serve: unexpected argument %q", o.args[1])
-	}
-	return app.app.Handler, nil
 }
 
 // serveAll serves the listeners until ctx is done, and then until the requests

@@ -27,8 +27,10 @@ const programPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // or the peer has gone.
 type CGI struct {
 	// Root is the directory that programs are in: SCRIPT_FILENAME, or
-	// DOCUMENT_ROOT and SCRIPT_NAME, has to be there, symbolic links followed.
+	// DOCUMENT_ROOT and SCRIPT_NAME, has to be there.
 	Root string
+	// FollowLinks lets symbolic links lead out of Root.
+	FollowLinks bool
 	// Program, if not "", answers all requests instead.
 	Program string
 	// TimeLimit is how long a program may run; 0 means as long as a handler.
@@ -88,7 +90,7 @@ func (g *CGI) find(x *Exchange) (string, error) {
 	if err != nil && (inside(root, script) || inside(named, script)) {
 		return "", notRunnable(script, err)
 	}
-	if err != nil || !inside(root, path) {
+	if err != nil || !inside(root, path) && !(g.FollowLinks && (inside(root, script) || inside(named, script))) {
 		return "", failure(403, "%q is outside of %q", script, named)
 	}
 	info, err := os.Stat(path)

@@ -203,7 +203,7 @@ while :; do sleep 0.2; done`)
 		}},
 		{"peer gone", path, 0, func(t *testing.T, p *peer) { p.Close() }},
 		{"time limit", path, 300 * time.Millisecond, func(t *testing.T, p *peer) {
-			if a := p.answer(1); a.end.AppStatus != 408 || !strings.Contains(a.stderr, "the handler ran for more than 300ms") {
+			if a := p.answer(1); a.end.AppStatus != 408 || !strings.Contains(a.stderr, `" ran for more than 300ms`) {
 				t.Errorf("%+v", a)
 			}
 		}},

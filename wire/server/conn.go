@@ -184,7 +184,7 @@ func (c *conn) watch(x *Exchange) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !x.returned {
-			x.timer = time.AfterFunc(time.Until(d), func() { c.end(x, timeLimitError(c.srv.limits.HandlerTime)) })
+			x.timer = time.AfterFunc(time.Until(d), func() { c.end(x, timeLimitError{"the handler", c.srv.limits.HandlerTime}) })
 		}
 	}
 }

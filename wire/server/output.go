@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"fmt"
-	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -128,6 +127,9 @@ func (x *Exchange) writeEnd(why error) {
 		x.writeFailure(e)
 	case timeLimitError:
 		x.writeTimeLimit(e)
+	case recordedEnd:
+		x.c.emit(x, wire.Record(e))
+		return
 	default:
 		answered = x.stdoutSent || x.used > 0
 	}
@@ -156,9 +158,9 @@ func (x *Exchange) writeFailure(e *failedError) {
 
 // writeTimeLimit keeps the output of a handler that took too long. If not even
 // its header is complete, that goes to STDERR.
-func (x *Exchange) writeTimeLimit(limit timeLimitError) {
+func (x *Exchange) writeTimeLimit(late timeLimitError) {
 	x.appStatus = 408
-	why := fmt.Sprintf("the handler ran for more than %v", time.Duration(limit))
+	why := late.why()
 	line := "fcgiscope: " + why
 	var waiting []byte
 	if x.gathered != nil {

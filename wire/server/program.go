@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,7 +43,9 @@ func (g *CGI) run(ctx context.Context, x *Exchange, path string, env []string) e
 	case <-ctx.Done():
 		cut = context.Cause(ctx)
 	case <-limit:
-		cut = timeLimitError(g.TimeLimit)
+		late := timeLimitError{fmt.Sprintf("%q", path), g.TimeLimit}
+		x.c.report(x.ID, errors.New(late.why()))
+		cut = late
 	}
 	if cut != nil {
 		// The request first: its output so far is kept.

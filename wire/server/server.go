@@ -32,12 +32,15 @@ var (
 	ErrEnded        = errors.New("server: request has ended")
 )
 
-// A timeLimitError is ErrTimeLimit with the limit.
-type timeLimitError time.Duration
-
-func (e timeLimitError) Error() string {
-	return fmt.Sprintf("server: the handler ran for more than %v", time.Duration(e))
+// A timeLimitError is ErrTimeLimit with what ran and the limit.
+type timeLimitError struct {
+	what  string
+	limit time.Duration
 }
+
+func (e timeLimitError) Error() string { return "server: " + e.why() }
+
+func (e timeLimitError) why() string { return fmt.Sprintf("%s ran for more than %v", e.what, e.limit) }
 
 func (e timeLimitError) Is(target error) bool { return target == ErrTimeLimit }
 

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"syscall"
+)
+
+// Files returns a handler that answers with the files of fsys, as
+// http.FileServerFS does: with types, ranges, index.html and lists of
+// directories. The path is that of REQUEST_URI. Give it the FS of an os.Root,
+// which nobody leaves by symbolic links; who tries is refused with 403, and it
+// is reported.
+func Files(fsys fs.FS) Handler {
+	return func(ctx context.Context, x *Exchange) {
+		HTTP(http.FileServerFS(confined{fsys, x}))(ctx, x)
+	}
+}
+
+// A confined is a file system whose errors are told apart: what is no file that
+// is missing or not permitted leads out of it.
+type confined struct {
+	fs.FS
+	x *Exchange
+}
+
+// Open implements fs.FS.
+func (c confined) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return f, err
+	}
+	why := fmt.Sprintf("%q leads out of the directory", name)
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		why = fmt.Sprintf("%q: %v", name, errno)
+	}
+	c.x.c.report(c.x.ID, errors.New(why))
+	fmt.Fprintf(c.x.Stderr, "fcgiscope: %s\n", why)
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
