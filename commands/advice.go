@@ -4,48 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/fcgiscope/fcgiscope/wire"
-	"github.com/fcgiscope/fcgiscope/wire/cgi"
 	"github.com/fcgiscope/fcgiscope/wire/client"
+	"github.com/fcgiscope/fcgiscope/wire/diagnose"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
-// adviceOnStderr is what to do when an application writes something to STDERR.
-// SCRIPT stands for the SCRIPT_FILENAME that was sent.
-var adviceOnStderr = []struct{ text, hint string }{
-	{"Primary script unknown", "php-fpm finds no script SCRIPT: name the web root as php-fpm sees it with --root, or the file with --script"},
-	{"security.limit_extensions", "php-fpm does not run SCRIPT: its name has to end as security.limit_extensions says, usually in .php"},
-	{"Unable to open primary script", "php-fpm may not read SCRIPT: its user (often www-data) needs permission for the file and the directories above it"},
-}
-
 // hint says what to do about an answer that is complete, "" if nothing.
-func (x *exchange) hint() string {
-	script, _ := wire.Lookup(x.request.Params, "SCRIPT_FILENAME")
-	stderr, _ := x.response.Stderr()
-	if len(script) == 0 {
-		script = []byte("as long as SCRIPT_FILENAME is missing")
+func (x *exchange) hint() string { return advice(x.facts(), diagnose.Likely) }
+
+// advice is the hint of the best verdict that is sure enough, "" if there is
+// none.
+func advice(f *diagnose.Facts, least diagnose.Confidence) string {
+	verdicts := diagnose.Diagnose(f)
+	if len(verdicts) == 0 || verdicts[0].Class == diagnose.Caution || verdicts[0].Confidence < least {
+		return ""
 	}
-	for _, row := range adviceOnStderr {
-		if strings.Contains(string(stderr), row.text) {
-			return strings.ReplaceAll(row.hint, "SCRIPT", string(script))
-		}
-	}
-	h := x.answer.header
-	if h.Problem() == cgi.OK && h.Status() == 200 && x.answer.size == 0 && !x.answer.o.head && x.request.Role == wire.Responder {
-		return x.emptyHint(string(script))
-	}
-	return ""
+	return verdicts[0].Hint
 }
 
-// emptyHint is for the answer 200 with an empty body.
-func (x *exchange) emptyHint(script string) string {
-	for _, name := range []string{"REQUEST_METHOD", "SCRIPT_FILENAME"} {
-		if _, ok := wire.Lookup(x.request.Params, name); !ok {
-			return "the page is empty: php-fpm answers so when there is no " + name
+// facts is what is known about the request and its answer, so far.
+func (x *exchange) facts() *diagnose.Facts {
+	f := &diagnose.Facts{Addr: x.target.addr, Sent: true, Params: x.request.Params, StdinRecords: 1, First: -1, Total: -1, After: -1}
+	r := &f.Request
+	r.Role = max(x.request.Role, wire.Responder)
+	r.ParamsEnded, r.StdinEnded = true, !x.request.NoStdinEnd
+	r.Method, _ = f.Param("REQUEST_METHOD")
+	r.ContentLength = -1
+	if v, ok := f.Param("CONTENT_LENGTH"); ok && len(v) > 0 {
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || n < 0 {
+			n = -2
 		}
+		r.ContentLength = n
 	}
-	return "the page is empty: is " + script + " the right script, and does it print anything?"
+	r.Stdin = max(0, x.bodySize)
+	r.Complete, r.AppStatus, r.ProtocolStatus = x.ended, x.end.AppStatus, x.end.Status
+	if x.response != nil {
+		f.Stderr, r.Stderr = x.response.Stderr()
+	}
+	if h := x.answer.header; h != nil {
+		f.Header, f.Problem, f.HeaderDone = h.Bytes()[:h.BodyStart()], h.Problem(), true
+		f.BodyBytes = x.answer.size
+		r.Status, r.Stdout = h.Status(), int64(h.BodyStart())+x.answer.size
+	}
+	f.Received = r.Stdout + r.Stderr
+	return f
 }
 
 // failed turns an error of the exchange into the kind that gives the exit
@@ -57,7 +63,9 @@ func (x *exchange) failed(ctx context.Context, err error) error {
 	case is[timeoutError](kind) && x.response != nil:
 		kind = x.late(kind)
 	case errors.As(err, &closed) && closed.Received == 0 && x.target.process == nil && !is[interrupted](kind):
-		kind = withHint(kind, "php-fpm does that when listen.allowed_clients does not name this machine, or when a worker dies: see its log")
+		f := x.facts()
+		f.Close, _ = howEnded(err)
+		kind = withHint(kind, advice(f, diagnose.Possible))
 	}
 	return kind
 }
@@ -78,7 +86,9 @@ func (x *exchange) late(err error) error {
 	case x.target.process != nil:
 		return withHint(err, "does it serve FastCGI on the listening socket that is its descriptor 0?")
 	default:
-		return withHint(err, "it takes connections but does not answer: all workers may be busy (pm.max_children), or the script is slow")
+		f := x.facts()
+		f.Timeout, f.Close = true, flow.CloseByServer
+		return withHint(err, advice(f, diagnose.Possible))
 	}
 	return err
 }

@@ -18,6 +18,7 @@ var commands = []struct {
 	{"dump", dumpCommand},
 	{"serve", serveCommand},
 	{"fpm", fpmCommand},
+	{"diagnose", diagnoseCommand},
 	{"rules", rulesCommand},
 	{"completion", completionCommand},
 	{"version", versionCommand},

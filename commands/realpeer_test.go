@@ -33,11 +33,11 @@ func TestRequestPHP(t *testing.T) {
 		{"ADDR /hello.php --root ROOT -I", 0, "X-Powered-By: PHP/VERSION\r\nContent-type: text/plain;charset=UTF-8\r\n\r\n", ""},
 		{"ADDR /hello.php --root ROOT --keep-conn", 0, "hello\n", ""},
 		{"ADDR /hello.php --root ROOT --id 4711", 0, "hello\n", ""},
-		{"ADDR /nothing.php --root ROOT", 0, "File not found.\n", "hint: php-fpm finds no script ROOT/nothing.php: "},
+		{"ADDR /nothing.php --root ROOT", 0, "File not found.\n", "hint: php-fpm finds no script \"ROOT/nothing.php\": "},
 		{"ADDR /nothing.php --root ROOT --fail", 4, "", "HTTP status 404"},
 		{"ADDR /nothing.php --root ROOT --fail-with-body", 4, "File not found.\n", "HTTP status 404"},
 		{"ADDR /nothing.php --root ROOT", 0, "File not found.\n", "stderr: Primary script unknown"},
-		{"ADDR /index.html --root ROOT", 0, "Access denied.\n", "hint: php-fpm does not run ROOT/index.html: "},
+		{"ADDR /index.html --root ROOT", 0, "Access denied.\n", "hint: php-fpm does not run \"ROOT/index.html\": "},
 		{"ADDR /hello.php --root ROOT --unset REQUEST_METHOD", 0, "", "hint: the page is empty: php-fpm answers so when there is no REQUEST_METHOD"},
 		{"ADDR /stderr.php --root ROOT", 0, "line 1 on stdout\nline 2 on stdout\nline 3 on stdout\n", "stderr: PHP message: line 1 on stderr"},
 	}

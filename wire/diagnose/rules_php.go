@@ -18,7 +18,7 @@ func phpRules() []Rule {
 		{
 			ID: "D13", Key: "script-missing", Class: Negative,
 			Symptom: "404 File not found.; the log says FastCGI sent in stderr: Primary script unknown",
-			Wire:    "status {status}; STDERR is {stderr}",
+			Wire:    "status 404; STDERR is {stderr}",
 			Cause:   "{script} does not exist for php-fpm: another root in its container or chroot, a relative path, a directory that its user may not enter, or the variable is missing",
 			Check:   "ls -l {script} where php-fpm runs, as its user; DOCUMENT_ROOT is {root}, SCRIPT_NAME is {name}",
 			Remedy:  "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name (fastcgi_params lacks it), and the same path in both containers",
@@ -36,7 +36,7 @@ func phpRules() []Rule {
 		{
 			ID: "D14", Key: "no-input-file", Class: Negative,
 			Symptom: "No input file specified.",
-			Wire:    "status {status}; the body is {body}",
+			Wire:    "status 404; the body: {body}",
 			Cause:   "{script} does not exist for php-cgi, or the variable is missing",
 			Check:   "ls -l {script} where php-cgi runs, as its user; DOCUMENT_ROOT is {root}",
 			Remedy:  "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name, and the same path in both containers",
@@ -48,7 +48,7 @@ func phpRules() []Rule {
 		{
 			ID: "D15", Key: "limit-extensions", Class: Negative,
 			Symptom: "403 Access denied.",
-			Wire:    "status {status}; STDERR is {stderr}, with the file that php-fpm resolved",
+			Wire:    "status 403; STDERR is {stderr}, with the file that php-fpm resolved",
 			Cause:   "php-fpm does not run that file: its name does not end as security.limit_extensions says (.php, .phar); a directory, an empty SCRIPT_FILENAME, or PATH_INFO behind a static file lead there too",
 			Check:   "SCRIPT_FILENAME is {script}; is that the file that was meant?",
 			Remedy:  "route only existing scripts to it: try_files $uri =404; never set security.limit_extensions to nothing",
@@ -60,7 +60,7 @@ func phpRules() []Rule {
 		{
 			ID: "D16", Key: "unreadable", Class: Negative,
 			Symptom: "403 Access denied.",
-			Wire:    "status {status}; STDERR is {stderr}",
+			Wire:    "status 403; STDERR is {stderr}",
 			Cause:   "the user of the pool may not read {script}",
 			Check:   "the pool's user against the mode of the file and of the directories above it; ACLs, SELinux, open_basedir",
 			Remedy:  "let the pool's user (often www-data) read the file",
@@ -74,6 +74,7 @@ func phpRules() []Rule {
 			Cause:   "php-fpm answers so when REQUEST_METHOD is missing or PARAMS were cut; otherwise the script {script} prints nothing",
 			Check:   "REQUEST_METHOD and SCRIPT_FILENAME: is {absent} missing? Then a script that is known to print",
 			Remedy:  "include fastcgi_params, or fastcgi.conf, which has SCRIPT_FILENAME too",
+			Hint:    "the page is empty: {empty}",
 			Match: func(f *Facts) Confidence {
 				_, method := f.Param("REQUEST_METHOD")
 				_, file := f.Param("SCRIPT_FILENAME")
@@ -91,11 +92,11 @@ func phpRules() []Rule {
 		{
 			ID: "D18", Key: "fatal-500", Class: Negative,
 			Symptom: "500, an empty page or a part of one; the log says FastCGI sent in stderr: PHP message: PHP Fatal error: …",
-			Wire:    "status {status}; STDERR is {stderr}; the body begins with {body}",
+			Wire:    "status {status}; STDERR is {stderr}; the body: {body}",
 			Cause:   "the PHP program failed",
 			Check:   "the message: it names the file and the line",
 			Remedy:  "fix the program; display_errors = 0 and log_errors = 1, or errors come with status 200",
-			Hint:    "the PHP program failed: {stderr}",
+			Hint:    "the PHP program failed: its message names the file and the line",
 			Match: func(f *Facts) Confidence {
 				return when(Certain, f.Sent, f.says("PHP message:") && (f.says("Fatal error") || f.says("Parse error")) || f.displaysError())
 			},
@@ -167,7 +168,7 @@ func phpRules() []Rule {
 		{
 			ID: "D25", Key: "status-404", Class: Negative,
 			Symptom: "/status or /ping gives File not found.; an exporter says invalid character 'F'",
-			Wire:    "status {status} for SCRIPT_NAME {name}, SCRIPT_FILENAME {script}",
+			Wire:    "status 404 for SCRIPT_NAME {name}, SCRIPT_FILENAME {script}",
 			Cause:   "the pool has no pm.status_path or ping.path of that name, so php-fpm looks for a script",
 			Check:   "the pool's configuration; SCRIPT_NAME has to be that path, and SCRIPT_FILENAME anything at all",
 			Remedy:  "set pm.status_path = /status and ping.path = /ping in every pool, and reload php-fpm",
@@ -177,7 +178,7 @@ func phpRules() []Rule {
 		{
 			ID: "D26", Key: "status-denied", Class: Negative,
 			Symptom: "/status shows 403 Access denied.; an exporter says invalid character 'A'",
-			Wire:    "status {status} for SCRIPT_NAME {name}, SCRIPT_FILENAME {script}",
+			Wire:    "status 403 for SCRIPT_NAME {name}, SCRIPT_FILENAME {script}",
 			Cause:   "php-fpm has no page of that name, and security.limit_extensions denies the file that it took it for",
 			Check:   "the pool's configuration: pm.status_path, ping.path",
 			Remedy:  "set pm.status_path = /status and ping.path = /ping in every pool, and reload php-fpm",
@@ -202,7 +203,7 @@ func phpRules() []Rule {
 		{
 			ID: "D28", Key: "ini-refused", Class: Caution,
 			Symptom: "a setting has no effect",
-			Wire:    "STDERR is {directive}",
+			Wire:    "STDERR is {stderr}",
 			Cause:   "php-fpm does not understand a directive in PHP_VALUE or PHP_ADMIN_VALUE, or may not change it",
 			Check:   "the directive that STDERR names",
 			Remedy:  "name = value, one in a line",

@@ -30,10 +30,14 @@ type Element struct {
 
 // String returns it as ls -ld does.
 func (e Element) String() string {
-	if e.Owner == "" {
-		return fmt.Sprintf("%v %s", e.Mode, e.Path)
+	mode := e.Mode.String()
+	if e.Mode&fs.ModeSocket != 0 {
+		mode = "s" + strings.TrimPrefix(mode, "S")
 	}
-	return fmt.Sprintf("%v %s %s %s", e.Mode, e.Owner, e.Group, e.Path)
+	if e.Owner == "" {
+		return fmt.Sprintf("%s %s", mode, e.Path)
+	}
+	return fmt.Sprintf("%s %s %s %s", mode, e.Owner, e.Group, e.Path)
 }
 
 // LookAt looks at every element of the path of a socket. It never fails: what

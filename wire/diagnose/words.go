@@ -20,54 +20,54 @@ var words = map[string]struct {
 	value     func(*Facts) string
 	otherwise string
 }{
-	"addr":      {func(f *Facts) string { return nonzero(f.Addr.Network, f.Addr.String()) }, "the application's address"},
-	"socket":    {func(f *Facts) string { return nonzero(f.Addr.Network, quote(f.Addr.Address)) }, "the socket"},
-	"missing":   {func(f *Facts) string { return missing(f.Socket) }, "a part of the path"},
-	"siblings":  {func(f *Facts) string { return fromSocket(f.Socket, f.Socket.beside) }, "look for other sockets beside it"},
-	"mode":      {func(f *Facts) string { return element(f.Socket.last()) }, "its mode, owner and group"},
-	"self":      {func(f *Facts) string { return fromSocket(f.Socket, func() string { return f.Socket.Self }) }, "who the web server runs as"},
-	"closed":    {func(f *Facts) string { return element(f.Socket.closed()) }, "each directory above it"},
-	"script":    {func(f *Facts) string { return quoted(f, "SCRIPT_FILENAME") }, "SCRIPT_FILENAME"},
-	"name":      {func(f *Facts) string { return quoted(f, "SCRIPT_NAME") }, "SCRIPT_NAME"},
-	"root":      {func(f *Facts) string { return quoted(f, "DOCUMENT_ROOT") }, "DOCUMENT_ROOT"},
-	"absent":    {absent, "REQUEST_METHOD or SCRIPT_FILENAME"},
-	"sticky":    {sticky, "PHP_VALUE or PHP_ADMIN_VALUE"},
-	"stderr":    {func(f *Facts) string { return quote(strings.TrimSpace(string(f.Stderr))) }, "the text on STDERR"},
-	"body":      {func(f *Facts) string { return quote(string(f.Body)) }, "the beginning of the body"},
-	"output":    {func(f *Facts) string { return quote(string(f.Header) + string(f.Body)) }, "the first bytes of STDOUT"},
-	"first":     {func(f *Facts) string { return quote(string(f.Foreign)) }, "the first bytes"},
-	"looks":     {func(f *Facts) string { return looks(f.Foreign) }, "is not FastCGI"},
-	"asked":     {func(f *Facts) string { return quote(string(f.ForeignToApp)) }, "the first bytes"},
-	"offset":    {func(f *Facts) string { return number(f.ForeignAt) }, "an offset"},
-	"stdout":    {func(f *Facts) string { return number(f.Request.Stdout) }, "some"},
-	"bodysize":  {func(f *Facts) string { return number(f.BodyBytes) }, "some"},
-	"header":    {func(f *Facts) string { return number(int64(len(f.Header))) }, "more than 4096"},
-	"early":     {func(f *Facts) string { return number(f.StderrFirst) }, "some"},
-	"stdin":     {func(f *Facts) string { return number(f.Request.Stdin) }, "the"},
-	"length":    {length, "another number"},
-	"promised":  {func(f *Facts) string { v, _ := f.field("Content-Length"); return nonzero(v, quote(v)) }, "another number"},
-	"params":    {func(f *Facts) string { return number(f.ParamsBytes) }, "some"},
-	"largest":   {func(f *Facts) string { return number(int64(f.ParamsLargest)) }, "more than 65535"},
-	"records":   {func(f *Facts) string { return number(int64(f.ParamsRecords)) }, "several"},
-	"crossing":  {func(f *Facts) string { return nonzero(f.ParamsSplit, quote(f.ParamsSplit)) }, "one of them"},
-	"cut":       {cutBy, "a record that is no PARAMS"},
-	"odd":       {func(f *Facts) string { return number(int64(f.OddRecord)) }, "8140 to 8143"},
-	"status":    {func(f *Facts) string { return number(int64(f.Request.Status)) }, "a status"},
-	"protocol":  {func(f *Facts) string { return f.Request.ProtocolStatus.String() }, "a protocolStatus"},
-	"means":     {func(f *Facts) string { return refusals[f.Request.ProtocolStatus] }, "CANT_MPX_CONN: one request at a time on a connection; OVERLOADED: out of workers; UNKNOWN_ROLE: another role; REQUEST_COMPLETE: it ended without output"},
-	"close":     {func(f *Facts) string { return closeWords[f.Close] }, "the connection ended"},
-	"problem":   {func(f *Facts) string { return f.Problem.String() }, "it is no CGI header"},
-	"took":      {func(f *Facts) string { return took(f.Total) }, "a while"},
-	"waited":    {func(f *Facts) string { return took(f.First) }, "a while"},
-	"after":     {func(f *Facts) string { return took(f.After) }, "a while"},
-	"idle":      {func(f *Facts) string { return took(f.IdleClosed) }, "some seconds"},
-	"pinned":    {func(f *Facts) string { return number(int64(f.Pinned)) }, "other"},
-	"waiting":   {func(f *Facts) string { return number(int64(f.Waiting)) }, "unknown"},
-	"taken":     {func(f *Facts) string { return number(int64(f.Taken)) }, "unknown"},
-	"rule":      {brokenID, "output-inactive"},
-	"ping":      {func(f *Facts) string { return opinions[f.Ping] }, "not asked"},
-	"minimal":   {func(f *Facts) string { return opinions[f.Minimal] }, "not asked"},
-	"directive": {func(f *Facts) string { return quote(strings.TrimSpace(string(f.Stderr))) }, "the directive"},
+	"addr":     {func(f *Facts) string { return nonzero(f.Addr.Network, f.Addr.String()) }, "the application's address"},
+	"socket":   {func(f *Facts) string { return nonzero(f.Addr.Network, quote(f.Addr.Address)) }, "the socket"},
+	"missing":  {func(f *Facts) string { return missing(f.Socket) }, "a part of the path"},
+	"siblings": {func(f *Facts) string { return fromSocket(f.Socket, f.Socket.beside) }, "look for other sockets beside it"},
+	"mode":     {func(f *Facts) string { return element(f.Socket.last()) }, "its mode, owner and group"},
+	"self":     {func(f *Facts) string { return fromSocket(f.Socket, func() string { return f.Socket.Self }) }, "who the web server runs as"},
+	"closed":   {func(f *Facts) string { return element(f.Socket.closed()) }, "each directory above it"},
+	"script":   {func(f *Facts) string { return quoted(f, "SCRIPT_FILENAME") }, "SCRIPT_FILENAME"},
+	"name":     {func(f *Facts) string { return quoted(f, "SCRIPT_NAME") }, "the path in the URL"},
+	"root":     {func(f *Facts) string { return quoted(f, "DOCUMENT_ROOT") }, "the web root"},
+	"absent":   {absent, "REQUEST_METHOD or SCRIPT_FILENAME"},
+	"empty":    {empty, "php-fpm answers so when there is no REQUEST_METHOD"},
+	"sticky":   {sticky, "PHP_VALUE or PHP_ADMIN_VALUE"},
+	"stderr":   {func(f *Facts) string { return stream(f, strings.TrimSpace(string(f.Stderr))) }, `"…"`},
+	"body":     {func(f *Facts) string { return stream(f, string(f.Body)) }, `"…"`},
+	"output":   {func(f *Facts) string { return stream(f, string(f.Header)+string(f.Body)) }, `"…"`},
+	"first":    {func(f *Facts) string { return quote(string(f.Foreign)) }, "the first bytes"},
+	"looks":    {func(f *Facts) string { return looks(f.Foreign) }, "is not FastCGI"},
+	"asked":    {func(f *Facts) string { return quote(string(f.ForeignToApp)) }, "the first bytes"},
+	"offset":   {func(f *Facts) string { return number(f.ForeignAt) }, "an offset"},
+	"stdout":   {func(f *Facts) string { return number(f.Request.Stdout) }, "some"},
+	"bodysize": {func(f *Facts) string { return number(f.BodyBytes) }, "some"},
+	"header":   {func(f *Facts) string { return number(int64(len(f.Header))) }, "more than 4096"},
+	"early":    {func(f *Facts) string { return number(f.StderrFirst) }, "some"},
+	"stdin":    {func(f *Facts) string { return number(f.Request.Stdin) }, "the"},
+	"length":   {length, "another number"},
+	"promised": {func(f *Facts) string { v, _ := f.field("Content-Length"); return nonzero(v, quote(v)) }, "another number"},
+	"params":   {func(f *Facts) string { return number(f.ParamsBytes) }, "some"},
+	"largest":  {func(f *Facts) string { return number(int64(f.ParamsLargest)) }, "more than 65535"},
+	"records":  {func(f *Facts) string { return number(int64(f.ParamsRecords)) }, "several"},
+	"crossing": {func(f *Facts) string { return nonzero(f.ParamsSplit, quote(f.ParamsSplit)) }, "one of them"},
+	"cut":      {cutBy, "a record that is no PARAMS"},
+	"odd":      {func(f *Facts) string { return number(int64(f.OddRecord)) }, "8140 to 8143"},
+	"status":   {func(f *Facts) string { return number(int64(f.Request.Status)) }, "500, or 200 with the error as text"},
+	"protocol": {func(f *Facts) string { return f.Request.ProtocolStatus.String() }, "a protocolStatus"},
+	"means":    {func(f *Facts) string { return refusals[f.Request.ProtocolStatus] }, "CANT_MPX_CONN: one request at a time on a connection; OVERLOADED: out of workers; UNKNOWN_ROLE: another role; REQUEST_COMPLETE: it ended without output"},
+	"close":    {func(f *Facts) string { return closeWords[f.Close] }, "the connection ended"},
+	"problem":  {func(f *Facts) string { return f.Problem.String() }, "it is no CGI header"},
+	"took":     {func(f *Facts) string { return took(f.Total) }, "a while"},
+	"waited":   {func(f *Facts) string { return took(f.First) }, "a while"},
+	"after":    {func(f *Facts) string { return took(f.After) }, "a while"},
+	"idle":     {func(f *Facts) string { return took(f.IdleClosed) }, "some seconds"},
+	"pinned":   {func(f *Facts) string { return number(int64(f.Pinned)) }, "other"},
+	"waiting":  {func(f *Facts) string { return number(int64(f.Waiting)) }, "unknown"},
+	"taken":    {func(f *Facts) string { return number(int64(f.Taken)) }, "unknown"},
+	"rule":     {brokenID, "output-inactive"},
+	"ping":     {func(f *Facts) string { return opinions[f.Ping] }, "not asked"},
+	"minimal":  {func(f *Facts) string { return opinions[f.Minimal] }, "not asked"},
 }
 
 var opinions = map[Opinion]string{Good: "answered", Bad: "failed", Silent: "got no answer"}
@@ -120,6 +120,14 @@ func quote(s string) string {
 	return q
 }
 
+// stream quotes what came in a stream, with a word for nothing.
+func stream(f *Facts, s string) string {
+	if s == "" && f.Sent {
+		return "empty"
+	}
+	return quote(s)
+}
+
 // nonzero returns s, but nothing if what is empty.
 func nonzero(what, s string) string {
 	if what == "" {
@@ -149,6 +157,14 @@ func absent(f *Facts) string {
 		}
 	}
 	return ""
+}
+
+// empty says what to think of an empty page.
+func empty(f *Facts) string {
+	if name := absent(f); name != "" {
+		return "php-fpm answers so when there is no " + name
+	}
+	return "is " + quoted(f, "SCRIPT_FILENAME") + " the right script, and does it print anything?"
 }
 
 func sticky(f *Facts) string {
