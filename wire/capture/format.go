@@ -57,6 +57,7 @@ func Formats() []Format {
 		{"jsonl", "the JSON Lines that dump -f jsonl prints", matchJSONL, openJSONL},
 		{"strace", "system calls, as of strace -f -s 65535 -xx", matchStrace, openStrace},
 		{"socat", "what socat -x prints", matchSocat, openSocat},
+		{"nginx", "nginx's error log of level debug; bodies are not in it", matchNginx, openNginx},
 		{"xxd", "xxd with any options", matchXxd, openXxd},
 		{"hexdump", "hexdump and od: hex, octal, decimal or characters", matchHexdump, openHexdump},
 		{"hex", "hex digits with or without separators, as of xxd -p", matchHex, openHex},
