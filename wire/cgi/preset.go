@@ -74,8 +74,9 @@ type Server struct {
 
 	// Names are the parameters that the configuration has, in its order: nginx's
 	// fastcgi_param directives, or the environment of cgi-fcgi. nil is what
-	// Debian's fastcgi_params and its snippet for PHP have, or what people write
-	// before cgi-fcgi.
+	// Debian's fastcgi_params has, with SCRIPT_FILENAME and where the URL needs
+	// it PATH_INFO, or what people write before cgi-fcgi. Without PATH_INFO
+	// nginx has no fastcgi_split_path_info either.
 	Names []string
 	// Env are variables that Apache has before those of CGI: of SetEnv, of
 	// mod_unique_id and the like.

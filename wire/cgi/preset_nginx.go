@@ -30,7 +30,7 @@ var nginx = Preset{
 		{name: "REQUEST_METHOD", value: method, source: "$request_method: the method"},
 		{name: "CONTENT_TYPE", value: contentType, source: "$content_type: the header field Content-Type"},
 		{name: "CONTENT_LENGTH", value: contentLength, source: "$content_length: the header field Content-Length"},
-		{name: "SCRIPT_NAME", value: scriptName, source: "$fastcgi_script_name: the path, up to the end of the script"},
+		{name: "SCRIPT_NAME", value: nginxScript, source: "$fastcgi_script_name: the path, up to the end of the script"},
 		{name: "REQUEST_URI", value: uri, source: "$request_uri: the path and the query as the client sent them"},
 		{name: "DOCUMENT_URI", value: documentURI, source: "$document_uri: the path, decoded and without . and .."},
 		{name: "DOCUMENT_ROOT", value: root, source: "$document_root: the directive root"},
@@ -47,7 +47,7 @@ var nginx = Preset{
 		{name: "SERVER_NAME", value: configuredName, source: "$server_name: the directive server_name"},
 		{name: "REDIRECT_STATUS", value: status200, source: "constant"},
 		{name: "HTTP_HOST", value: hostOnly, source: "$host: the header field Host, without its port"},
-		{name: "SCRIPT_FILENAME", value: file, source: "$document_root$fastcgi_script_name"},
+		{name: "SCRIPT_FILENAME", value: nginxFile, source: "$document_root$fastcgi_script_name"},
 		{name: "PATH_INFO", value: info, source: "$fastcgi_path_info: what fastcgi_split_path_info leaves of the path"},
 		{name: "PATH_TRANSLATED", value: translated, source: "$document_root$fastcgi_path_info"},
 		{expand: nginxHeader.params},
@@ -63,7 +63,7 @@ func nginxNames(p *parts) []string {
 		"REMOTE_ADDR", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR", "SERVER_PORT", "SERVER_NAME",
 		"REDIRECT_STATUS", "HTTP_HOST", "SCRIPT_FILENAME",
 	}
-	if p.info != "" { // who has such URLs has the directive
+	if p.info != "" { // who has such URLs has fastcgi_split_path_info
 		names = append(names, "PATH_INFO")
 	}
 	return names
@@ -77,12 +77,33 @@ var nginxHeader = headerRules{
 		return httpName(field)
 	},
 	without: func(p *parts, name string) bool {
-		names := p.r.Server.Names
-		if names == nil {
-			names = nginxNames(p)
-		}
-		return slices.Contains(names, name)
+		return nginxHas(p, name)
 	},
+}
+
+// nginxHas reports whether the configuration has a fastcgi_param of that name.
+func nginxHas(p *parts, name string) bool {
+	names := p.r.Server.Names
+	if names == nil {
+		names = nginxNames(p)
+	}
+	return slices.Contains(names, name)
+}
+
+// nginxScript is $fastcgi_script_name: the whole path, unless the configuration
+// has fastcgi_split_path_info, which is there for PATH_INFO.
+func nginxScript(p *parts) string {
+	if p.info != "" && p.r.Script == "" && !nginxHas(p, "PATH_INFO") {
+		return p.path
+	}
+	return p.script
+}
+
+func nginxFile(p *parts) string {
+	if script := nginxScript(p); script != p.script {
+		return strings.TrimRight(p.root, "/") + script
+	}
+	return p.file
 }
 
 func hostOnly(p *parts) string { return strings.ToLower(p.host) }
