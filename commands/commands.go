@@ -16,6 +16,7 @@ var commands = []struct {
 	{"request", requestCommand},
 	{"get-values", getValuesCommand},
 	{"dump", dumpCommand},
+	{"tap", tapCommand},
 	{"serve", serveCommand},
 	{"fpm", fpmCommand},
 	{"diagnose", diagnoseCommand},

@@ -108,3 +108,40 @@ func orList(words []string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
+
+// A byteSize is the value of a flag: bytes, with K, M or G for powers of 1024.
+type byteSize int64
+
+// Set implements flag.Value.
+func (n *byteSize) Set(s string) error {
+	digits, shift := s, 0
+	if len(s) > 0 {
+		if i := strings.IndexByte("KMG", s[len(s)-1]&^0x20); i >= 0 {
+			digits, shift = s[:len(s)-1], 10*(i+1)
+		}
+	}
+	v, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || v < 0 || v > math.MaxInt64>>shift {
+		return fmt.Errorf("want bytes, such as 65536, 64K, 10M or 1G")
+	}
+	*n = byteSize(v << shift)
+	return nil
+}
+
+// String returns "" for 0, which is the default.
+func (n *byteSize) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*n), 10)
+}
+
+// shellWord returns s as a word of a shell's command line.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

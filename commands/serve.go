@@ -29,7 +29,7 @@ type serveOptions struct {
 }
 
 func (o *serveOptions) flags() []cli.Flag {
-	return slices.Concat(o.listening.flags(), o.appOptions.flags(), o.capacity.flags(), []cli.Flag{
+	return slices.Concat(o.listening.flags(), []cli.Flag{o.listening.allowFlag()}, o.appOptions.flags(), o.capacity.flags(), []cli.Flag{
 		&cli.GenericFlag{Name: "fault", Category: "Faults", Usage: "break the protocol: `NAME` says how, NAME@N only in the answer to the Nth request", Value: &o.fault},
 		&cli.BoolFlag{Name: "faults", Category: "Faults", Usage: "list the faults, and serve nothing", Destination: &o.faults},
 	}, o.watching.flags())

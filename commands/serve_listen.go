@@ -36,8 +36,12 @@ func (o *listening) flags() []cli.Flag {
 		&cli.GenericFlag{Name: "socket-mode", Category: listenFlags, Usage: "give Unix sockets the permissions `MODE`, such as 0660", Value: &o.mode},
 		&cli.StringFlag{Name: "socket-owner", Category: listenFlags, Usage: "give Unix sockets to `USER`, USER:GROUP or :GROUP", Destination: &o.owner},
 		&cli.GenericFlag{Name: "backlog", Category: listenFlags, Usage: "let `N` connections wait to be accepted (default: as many as the system allows)", Value: &o.backlog},
-		&cli.StringFlag{Name: "allow", Category: listenFlags, Usage: "let only the addresses and networks in `LIST` connect, such as 127.0.0.1,10.0.0.0/8 (default: FCGI_WEB_SERVER_ADDRS)", Destination: &o.allow},
 	}
+}
+
+// allowFlag says who may connect.
+func (o *listening) allowFlag() cli.Flag {
+	return &cli.StringFlag{Name: "allow", Category: listenFlags, Usage: "let only the addresses and networks in `LIST` connect, such as 127.0.0.1,10.0.0.0/8 (default: FCGI_WEB_SERVER_ADDRS)", Destination: &o.allow}
 }
 
 // allowed returns who may connect, nil for everybody.

@@ -41,6 +41,15 @@ func (o *watching) check(command string) error {
 // watcher starts what the user wants; nil if that is nothing. inputs are files
 // that are read, and must not be recorded to.
 func (o *watching) watcher(env *Env, command string, inputs []string) (*watcher, error) {
+	v, err := o.view(env, command, inputs)
+	if v == nil || err != nil {
+		return nil, err
+	}
+	return watch(v), nil
+}
+
+// view makes what the user wants to see and keep; nil if that is nothing.
+func (o *watching) view(env *Env, command string, inputs []string) (*view, error) {
 	name := o.output.format.word
 	if name == "" && !o.silent {
 		name = "summary"
@@ -92,7 +101,7 @@ func (o *watching) watcher(env *Env, command string, inputs []string) (*watcher,
 		v.chosen = pretty.Choose(choice, v.all)
 		v.sink = v.chosen
 	}
-	return watch(v), nil
+	return v, nil
 }
 
 // finish ends the watcher, which may be nil, and says what there is to say.

@@ -22,7 +22,8 @@ type Proxy struct {
 	Dial func(context.Context) (net.Conn, error)
 	// DialTimeout limits it; 0 is DefaultDialTimeout.
 	DialTimeout time.Duration
-	// Server is the application's address as watchers are told it.
+	// Server is the application's address as watchers are told it; "" is the one
+	// that the web server has connected to.
 	Server string
 	// Watchers are told what passes.
 	Watchers []*Watcher
@@ -142,6 +143,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 // info describes a connection to watchers.
 func (p *Proxy) info(client net.Conn) *flow.ConnInfo {
 	info := &flow.ConnInfo{N: int(p.n.Add(1) - 1), Network: client.LocalAddr().Network(), Server: p.Server, Fd: -1, Opened: time.Now()}
+	if info.Server == "" {
+		info.Server = client.LocalAddr().String()
+	}
 	if info.Network != "unix" {
 		info.Client = client.RemoteAddr().String()
 	}
