@@ -159,6 +159,12 @@ var serverCaptures = []serverCapture{
 			addField(r, "X-Test", "one")
 		}
 	}},
+	{"rec-nginx-debug-log*", "nginx", func(_ *serverRequest, r *cgi.Request) {
+		r.Root, r.Server.Names = peerRoot, peerNames
+		if r.URL == "/hello.php" {
+			addField(r, "Cookie", "long="+strings.Repeat("0", 3000))
+		}
+	}},
 	{"rec-nginx*", "nginx", func(_ *serverRequest, r *cgi.Request) { r.Root, r.Server.Names = peerRoot, peerNames }},
 	{"nginx-php-large-headers*", "nginx", func(_ *serverRequest, r *cgi.Request) {
 		addField(r, "X-Big", strings.Repeat("h", 20000))
