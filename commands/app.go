@@ -13,7 +13,7 @@ import (
 // exit code. When ctx ends before the work is done, that is 130.
 func Main(ctx context.Context, args []string, env *Env) int {
 	if len(args) > 1 && args[1] == completeWord {
-		complete(newApp(env, ""), args[2:], env.Stdout)
+		complete(newApp(env, ""), env, args[2:])
 		return 0
 	}
 	// What a command starts tells what happens while the command does.

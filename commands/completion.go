@@ -1,11 +1,18 @@
 package commands
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/fcgiscope/fcgiscope/pretty"
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/fpm"
+	"github.com/fcgiscope/fcgiscope/wire/server"
 )
 
 // completeWord is the hidden first argument by which the shells' scripts ask:
@@ -18,10 +25,28 @@ const completeWord = "complete-words"
 
 // scripts is the table of shells.
 var scripts = []struct{ shell, script string }{
+	// bash makes words of what is before and behind : and =, too; what stands
+	// together is put together again, and it gets its last piece of the answer.
 	{"bash", `_fcgiscope() {
-  local IFS=$'\n' words
-  words=$(fcgiscope ` + completeWord + ` "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)
-  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
+  local IFS=$'\n' rest=${COMP_LINE:0:COMP_POINT} words=() word current answer i
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    [[ $i -eq COMP_CWORD ]] && word=${rest#"${rest%%[![:blank:]]*}"}
+    if [[ $i -gt 0 && $rest != [[:blank:]]* ]]; then
+      words[${#words[@]}-1]+=$word
+    else
+      words+=("$word")
+    fi
+    rest=${rest#*"$word"}
+  done
+  current=${words[${#words[@]}-1]}
+  word=${current##*["$COMP_WORDBREAKS"]}
+  COMPREPLY=()
+  while read -r answer; do
+    COMPREPLY+=("${answer#"${current%"$word"}"}")
+  done < <(fcgiscope ` + completeWord + ` "${words[@]:1}" 2>/dev/null | cut -f1)
+  [[ ${#COMPREPLY[@]} -eq 1 && $COMPREPLY == *[:=] ]] && compopt -o nospace 2>/dev/null
+  return 0
 }
 complete -o bashdefault -o default -F _fcgiscope fcgiscope
 `},
@@ -50,7 +75,8 @@ func completionCommand(env *Env) *cli.Command {
 		Usage:     "print a shell's completion script",
 		ArgsUsage: strings.Join(shells, "|"),
 		Description: `
-The script completes commands, flags and the values of flags.
+The script completes commands, flags, the values of flags, and addresses: applications that are
+built in, and the sockets and pools of php-fpm that there are.
 
 Examples:
   source <(fcgiscope completion bash)
@@ -72,38 +98,115 @@ Examples:
 
 // complete prints what the last one of words, which may be empty, can become.
 // It prints nothing where files are due.
-func complete(app *cli.App, words []string, w io.Writer) {
+func complete(app *cli.App, env *Env, words []string) {
 	if len(words) == 0 {
 		return
 	}
+	w := env.Stdout
 	words, current := words[:len(words)-1], words[len(words)-1]
 	commands, flags := app.Commands, app.Flags
 	var command *cli.Command
-	for _, word := range words {
-		if next := find(commands, word); next != nil {
-			command, commands, flags = next, next.Subcommands, next.Flags
+	for len(words) > 0 {
+		next := find(commands, words[0])
+		if next == nil {
+			break
 		}
+		command, commands, flags, words = next, next.Subcommands, next.Flags, words[1:]
 	}
-	if len(words) > 0 && completeValue(flags, words[len(words)-1], current, w) {
+	if len(words) > 0 && completeValue(env, flags, words[len(words)-1], current) {
 		return
 	}
 	if strings.HasPrefix(current, "-") {
+		if name, value, joined := strings.Cut(current, "="); joined {
+			completeJoined(env, flags, name, value)
+			return
+		}
 		completeFlags(flags, current, w)
 		return
 	}
 	for _, c := range commands {
 		candidate(w, current, c.Name, c.Usage)
 	}
-	if command != nil && command.Name == "completion" {
-		for _, s := range scripts {
-			candidate(w, current, s.shell, "")
+	if command != nil {
+		_, before, _ := splitWords(tableOf(flags), words)
+		completeArgument(env, argumentAt(command.ArgsUsage, len(before)), current)
+	}
+}
+
+// argumentAt returns the word of ArgsUsage for the argument number n: ADDR for
+// the first of "[ADDR [URL]]", and for each of "[ADDR...]". "" is none.
+func argumentAt(usage string, n int) string {
+	words := strings.Fields(usage)
+	if len(words) == 0 {
+		return ""
+	}
+	last := words[len(words)-1]
+	if n >= len(words) && !strings.Contains(last, "...") {
+		return ""
+	}
+	return strings.Trim(words[min(n, len(words)-1)], "[].")
+}
+
+// completeArgument prints what an argument, called what in ArgsUsage, can be.
+func completeArgument(env *Env, what, current string) {
+	w := env.Stdout
+	switch what {
+	case "ADDR":
+		completeAddress(env, current)
+	case "APP":
+		completeApps(w, "", current)
+	case "RULE":
+		for _, r := range wire.Rules() {
+			candidate(w, current, string(r.ID), r.Text)
+		}
+	case "NAME":
+		for _, name := range wire.ValueNames() {
+			candidate(w, current, name, "")
+		}
+	default: // the shells themselves
+		if strings.Contains(what, "|") {
+			for word := range strings.SplitSeq(what, "|") {
+				candidate(w, current, word, "")
+			}
 		}
 	}
 }
 
+// completeAddress prints kinds of addresses, what is built in, and where
+// php-fpm may listen. Other paths are for the shell.
+func completeAddress(env *Env, current string) {
+	w := env.Stdout
+	kind, _, found := strings.Cut(current, ":")
+	if found && kind == "app" {
+		completeApps(w, "app:", current)
+		return
+	}
+	for _, k := range kinds {
+		candidate(w, current, k.word, k.help)
+	}
+	for _, place := range fpm.Find(env.Root) {
+		switch {
+		case place.Err != nil:
+		case place.Addr.Network == "tcp":
+			candidate(w, current, place.Addr.Address, place.From)
+		case current == "", path.Dir(place.Addr.Address) == path.Dir(current): // as far as the shell goes
+			candidate(w, current, place.Addr.Address, place.From)
+		case found && kind == "unix":
+			candidate(w, current, place.Addr.String(), place.From)
+		}
+	}
+}
+
+// completeApps prints the applications that are built in.
+func completeApps(w io.Writer, prefix, current string) {
+	for _, app := range server.Apps() {
+		candidate(w, current, prefix+app.Name, app.Help)
+	}
+}
+
 func candidate(w io.Writer, current, word, text string) {
-	if strings.HasPrefix(word, current) {
-		fmt.Fprintf(w, "%s\t%s\n", word, text)
+	if strings.HasPrefix(word, current) && pretty.Clean(word) == word {
+		fmt.Fprintf(w, "%s\t%s\n", word, pretty.Clean(text))
 	}
 }
 
@@ -117,21 +220,38 @@ func completeFlags(flags []cli.Flag, current string, w io.Writer) {
 
 // completeValue prints the words that the flag before the current word takes.
 // It reports whether that flag takes a value at all.
-func completeValue(flags []cli.Flag, before, current string, w io.Writer) bool {
+func completeValue(env *Env, flags []cli.Flag, before, current string) bool {
 	row, ok := tableOf(flags)[strings.TrimLeft(before, "-")]
 	if !ok || !row.value || !strings.HasPrefix(before, "-") {
 		return false
 	}
 	for _, f := range flags {
-		generic, isGeneric := f.(*cli.GenericFlag)
-		if !isGeneric || generic.Name != row.name {
+		if f.Names()[0] != row.name {
 			continue
 		}
-		if c, ok := generic.Value.(*choice); ok {
-			for _, word := range c.words {
-				candidate(w, current, word, "")
+		generic, _ := f.(*cli.GenericFlag)
+		if generic != nil {
+			if c, ok := generic.Value.(*choice); ok {
+				for _, word := range c.words {
+					candidate(env.Stdout, current, word, "")
+				}
 			}
+		}
+		usage := f.(cli.DocGenerationFlag).GetUsage()
+		if row.name != "listen" && strings.Contains(usage, "`ADDR`") { // nobody listens at an address yet
+			completeAddress(env, current)
 		}
 	}
 	return true
+}
+
+// completeJoined is completeValue for --name=value.
+func completeJoined(env *Env, flags []cli.Flag, name, value string) {
+	var words bytes.Buffer
+	inner := *env
+	inner.Stdout = &words
+	completeValue(&inner, flags, name, value)
+	for line := range strings.Lines(words.String()) {
+		fmt.Fprintf(env.Stdout, "%s=%s", name, line)
+	}
 }
