@@ -15,6 +15,7 @@ var commands = []struct {
 }{
 	{"request", requestCommand},
 	{"get-values", getValuesCommand},
+	{"send", sendCommand},
 	{"dump", dumpCommand},
 	{"tap", tapCommand},
 	{"serve", serveCommand},

@@ -73,7 +73,7 @@ func (s tracesSink) Flush() error {
 }
 
 // Close implements pretty.Sink; the traces close the sinks.
-func (s tracesSink) Close() error { return nil }
+func (s tracesSink) Close() error { return s.Flush() }
 
 // maskable returns bytes that may be written into in place of p, which are
 // about to be sent.
