@@ -106,14 +106,14 @@ func (s *sender) name(i int) string {
 }
 
 // pause is how long to wait between two steps.
-func (s *sender) pause(before, next step) time.Duration {
+func (s *sender) pause(before, next scriptStep) time.Duration {
 	if s.o.paced {
 		return max(0, next.at.Sub(before.at))
 	}
 	return time.Duration(s.o.delay)
 }
 
-func (s *sender) do(x step, tr *trace) error {
+func (s *sender) do(x scriptStep, tr *trace) error {
 	switch x.kind {
 	case capture.ChunkFin:
 		half, ok := s.conn.(interface{ CloseWrite() error })

@@ -22,13 +22,13 @@ const (
 
 // A script is what send sends: steps in order.
 type script struct {
-	steps    []step
+	steps    []scriptStep
 	ignored  int  // records that the application would send
 	answered bool // by the last of these, what is before it in steps
 }
 
-// A step is sent at once.
-type step struct {
+// A scriptStep is sent at once.
+type scriptStep struct {
 	kind capture.ChunkKind // data, fin or rst
 	data []byte
 	at   time.Time // zero where the input has no times
@@ -135,7 +135,7 @@ func (p *scriptParser) take(line *text.Line) error {
 		p.ignore()
 		return nil
 	}
-	s := step{at: p.at, line: line.Number}
+	s := scriptStep{at: p.at, line: line.Number}
 	switch line.Kind {
 	case text.KindFin:
 		s.kind = capture.ChunkFin
@@ -173,7 +173,7 @@ func (s *script) ignore() { s.ignored, s.answered = s.ignored+1, true }
 
 // add adds a step; after the end there is none. Where the input has an answer
 // before the end, that is the usual one, and not to be sent before the answer.
-func (s *script) add(x step) error {
+func (s *script) add(x scriptStep) error {
 	if x.kind != capture.ChunkData && s.answered {
 		return nil
 	}
@@ -216,7 +216,7 @@ func takeChunks(src capture.Source, name string) (*script, error) {
 			last.data = append(last.data, ch.Data...)
 			continue
 		}
-		if err := s.add(step{kind: ch.Kind, data: bytes.Clone(ch.Data), at: ch.At, line: ch.Frame}); err != nil {
+		if err := s.add(scriptStep{kind: ch.Kind, data: bytes.Clone(ch.Data), at: ch.At, line: ch.Frame}); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -224,7 +224,7 @@ func takeChunks(src capture.Source, name string) (*script, error) {
 
 // split makes each whole record a step of its own.
 func (s *script) split() {
-	var steps []step
+	var steps []scriptStep
 	for _, x := range s.steps {
 		for len(x.data) > 0 {
 			_, n := wire.Split(x.data)
