@@ -111,7 +111,7 @@ func recode(s string, isPath bool) string {
 		}
 		switch {
 		case encoded && (alnum(c) || strings.IndexByte("-._~", c) >= 0 || isPath && c == '/'),
-			!encoded && c > ' ' && c < 0x7f && strings.IndexByte(`"<>\^`+"`{|}", c) < 0:
+			!encoded && c > ' ' && c < 0x7f && strings.IndexByte(`"<>[\]^`+"`{|}", c) < 0:
 			b.WriteByte(c)
 		default:
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
