@@ -33,6 +33,7 @@ func openJSONL(r *bufio.Reader, o Options) (Source, error) {
 type jsonlSource struct {
 	lines lineReader
 	numbered
+	ended *Chunk // the end of a connection, of which it was told how it came
 }
 
 // A jsonEvent is what of an event it takes to have its bytes again. The rest
@@ -57,10 +58,15 @@ type jsonEvent struct {
 	Content       []byte    `json:"content"`
 	Padding       []byte    `json:"padding"`
 	Length        int64     `json:"length"`
+	How           string    `json:"how"`
 }
 
 // Next implements Source.
 func (s *jsonlSource) Next() (Chunk, error) {
+	if ch := s.ended; ch != nil {
+		s.ended = nil
+		return *ch, nil
+	}
 	for {
 		line, err := s.lines.next()
 		if err == io.EOF {
@@ -117,11 +123,31 @@ func (s *jsonlSource) chunk(e *jsonEvent) (ch Chunk, ok bool, err error) {
 		}
 		return ch, true, nil
 	case "closed":
-		ch.Kind = ChunkEnd
 		delete(s.numbered, e.Conn)
+		ch.Kind = ChunkEnd
+		if side, kind, told := closing(e.How); told {
+			end := ch
+			s.ended = &end
+			ch.Side, ch.Kind = side, kind
+		}
 		return ch, true, nil
 	}
 	return ch, false, nil
+}
+
+// closing returns what ends a connection in the way that is told.
+func closing(how string) (side Side, kind ChunkKind, told bool) {
+	switch how {
+	case flow.CloseByServer.String():
+		return A, ChunkFin, true
+	case flow.CloseByApp.String():
+		return B, ChunkFin, true
+	case flow.ResetByServer.String():
+		return A, ChunkRst, true
+	case flow.ResetByApp.String():
+		return B, ChunkRst, true
+	}
+	return 0, 0, false
 }
 
 // record puts the bytes of a record together.

@@ -56,6 +56,11 @@ type scriptSource struct {
 	in *text.Reader
 	numbered
 	conn *flow.ConnInfo
+	n    int        // number of conn
+	over *Chunk     // the end of conn, unless more of it follows
+	late bool       // @at was the last line
+	line *text.Line // that was read ahead, with err
+	err  error
 	side Side
 	at   time.Time
 	base time.Time // what @at + is relative to: the first time, or else 1970
@@ -65,13 +70,22 @@ type scriptSource struct {
 // Next implements Source.
 func (s *scriptSource) Next() (Chunk, error) {
 	for {
-		line, err := s.in.Next()
+		line, err := s.next()
+		if s.late && (err != nil || line.Kind == text.KindComment || line.Kind == text.KindConn) {
+			// Nothing was sent at that time, but the connection was still there.
+			s.late, s.line, s.err = false, &line, err
+			return Chunk{Conn: s.conn, Side: s.side, At: s.at, Given: true}, nil
+		}
+		s.late = false
 		var syntax *text.SyntaxError
 		switch {
 		case errors.As(err, &syntax):
 			return Chunk{}, &InputError{Where: fmt.Sprintf("line %d", syntax.Line), Err: err}
 		case err != nil:
 			return Chunk{}, err
+		}
+		if ch, ok := s.ends(&line); ok {
+			return ch, nil
 		}
 		if err := s.take(&line); err != nil {
 			return Chunk{}, &InputError{Where: fmt.Sprintf("line %d", line.Number), Err: err}
@@ -81,10 +95,14 @@ func (s *scriptSource) Next() (Chunk, error) {
 		case text.KindRecord, text.KindRaw:
 			s.buf = line.AppendWire(s.buf[:0])
 			ch.Data = s.buf
-		case text.KindFin:
+		case text.KindFin, text.KindRst:
+			end := ch
+			end.Kind = ChunkEnd
+			s.over = &end
 			ch.Kind = ChunkFin
-		case text.KindRst:
-			ch.Kind = ChunkRst
+			if line.Kind == text.KindRst {
+				ch.Kind = ChunkRst
+			}
 		case text.KindGap:
 			ch.Kind, ch.Lost = ChunkGap, line.Count
 		default:
@@ -94,6 +112,34 @@ func (s *scriptSource) Next() (Chunk, error) {
 	}
 }
 
+// next returns the next line, which may have been looked at already.
+func (s *scriptSource) next() (text.Line, error) {
+	if line := s.line; line != nil {
+		s.line = nil
+		return *line, s.err
+	}
+	return s.in.Next()
+}
+
+// ends reports whether a connection that was closed on one side is over, because
+// line is about another one. dump prints nothing behind it; what people write may
+// go on with what the other side sends.
+func (s *scriptSource) ends(line *text.Line) (end Chunk, ok bool) {
+	switch {
+	case s.over == nil:
+		return end, false
+	case line.Kind == text.KindAt, line.Kind == text.KindCut, line.Kind == text.KindComment, line.Kind == text.KindConn && line.Conn == s.n:
+		return end, false
+	case line.Kind != text.KindConn:
+		s.over = nil
+		return end, false
+	}
+	end, s.over = *s.over, nil
+	delete(s.numbered, s.n)
+	s.line, s.err = line, nil
+	return end, true
+}
+
 // take notes which connection, side and time a line tells.
 func (s *scriptSource) take(line *text.Line) error {
 	switch line.Kind {
@@ -101,6 +147,7 @@ func (s *scriptSource) take(line *text.Line) error {
 		if s.conn = s.get(line.Conn); s.conn == nil {
 			return fmt.Errorf("more than %d connections", maxConnections)
 		}
+		s.n = line.Conn
 		s.conn.Client, s.conn.Server = line.Client, line.Server
 		s.conn.Network = networkOf(line.Server)
 	case text.KindAt:
@@ -116,6 +163,7 @@ func (s *scriptSource) take(line *text.Line) error {
 		if line.Time.IsZero() {
 			s.at = s.base.Add(line.After)
 		}
+		s.late = s.conn != nil
 	case text.KindCut:
 		return fmt.Errorf("the content of records was cut to %d bytes when this was printed", line.Count)
 	case text.KindRecord, text.KindRaw, text.KindFin, text.KindRst, text.KindGap:

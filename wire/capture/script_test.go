@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,5 +68,37 @@ func TestJSONL(t *testing.T) {
 		chunks[0].Conn.Server != "b:9000" || chunks[0].At.Nanosecond() != 1 || chunks[1].Lost != 5 || chunks[1].Side != B ||
 		string(chunks[2].Data) != "HTTP" || chunks[3].Kind != ChunkEnd {
 		t.Errorf("chunks %+v", chunks)
+	}
+}
+
+// TestScriptEnds: a connection that was closed is over where another one begins,
+// but not before the other side has sent what it still sends.
+func TestScriptEnds(t *testing.T) {
+	const script = `@conn 0
+> BEGIN_REQUEST id=1 role=RESPONDER flags=0
+> ! fin
+< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE
+< ! fin
+# a comment
+@conn 1
+> BEGIN_REQUEST id=1 role=RESPONDER flags=0
+@at +5ms
+# nothing came then
+`
+	src, _, err := Open(strings.NewReader(script), Options{From: "text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunks, _ := drain(t, src)
+	var got []string
+	for _, ch := range chunks {
+		got = append(got, fmt.Sprintf("%v %d %d", ch.Side, ch.Kind, len(ch.Data)))
+	}
+	want := []string{"A 0 16", "A 2 0", "B 0 16", "B 2 0", "B 4 0", "A 0 16", "A 0 0"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if last := chunks[len(chunks)-1].At; last.Nanosecond() != 5e6 {
+		t.Errorf("the last time is %v", last)
 	}
 }
