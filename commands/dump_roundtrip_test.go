@@ -43,15 +43,15 @@ func TestRoundTrip(t *testing.T) {
 					first, again = again, runMain(t, again.stdout, "dump", "-", "--from", format, "-f", format)
 				}
 				if again.stdout != first.stdout || again.code != 0 {
-					t.Errorf("exit code %d: %s", again.code, firstDifference(first.stdout, again.stdout))
+					t.Errorf("exit code %d: %s", again.code, differingLines(first.stdout, again.stdout))
 				}
 			})
 		}
 	}
 }
 
-// firstDifference shows the first lines in which two texts differ.
-func firstDifference(x, y string) string {
+// differingLines shows the first lines in which two texts differ.
+func differingLines(x, y string) string {
 	a, b := strings.Split(x, "\n"), strings.Split(y, "\n")
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

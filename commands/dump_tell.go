@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +21,13 @@ func (d *dumper) tell(name string, stats capture.Stats) error {
 			complain(d.env, fmt.Sprintf("%s: left out %s", name, others(stats)))
 		}
 		return nil
+	}
+	if stats.Others == 1 && stats.Bare == 1 {
+		what := ""
+		for hint := range stats.Hints {
+			what = hint
+		}
+		return peerError{fmt.Errorf("%s: no FastCGI%s", name, cmp.Or(strings.Replace(what, "looks", ": it looks", 1), " in these bytes"))}
 	}
 	if stats.Others > 0 {
 		err := peerError{fmt.Errorf("%s: no FastCGI, only %s", name, others(stats))}

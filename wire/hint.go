@@ -47,6 +47,8 @@ func Hint(b []byte) string {
 		return "looks like a MySQL server"
 	case len(b) >= 8 && b[0] == 0 && b[1] == 0 && b[4] == 0 && b[5] == 3 && b[6] == 0 && b[7] == 0:
 		return "looks like a PostgreSQL client"
+	case bytes.HasPrefix(b, []byte("\x00\x00\x00\x08\x04\xd2\x16\x2f")): // it asks for TLS
+		return "looks like a PostgreSQL client"
 	case len(b) >= 8 && (b[0] == 0 || b[0] == 5) && b[3] == 0 && looksLikeUwsgiPair(b[4:]):
 		return "looks like uwsgi"
 	case scgiNetstring(b):

@@ -257,6 +257,7 @@ func TestHint(t *testing.T) {
 		{"\x4a\x00\x00\x00\x0a8.0.36", "looks like a MySQL server"},
 		{"\x12\x34\x00\x01\x0a", "looks like an AJP request"},
 		{"\x00\x00\x00\x54\x00\x03\x00\x00user", "looks like a PostgreSQL client"},
+		{"\x00\x00\x00\x08\x04\xd2\x16\x2f", "looks like a PostgreSQL client"},
 		{"\x00\x2a\x01\x00\x0c\x00QUERY_STRING", "looks like uwsgi"},
 		{"70:CONTENT_LENGTH\x0027\x00", "looks like SCGI"},
 		{"70:CONTE", "looks like SCGI"},

@@ -34,6 +34,7 @@ type DecodeOptions struct {
 type Stats struct {
 	Connections int   // that speak FastCGI
 	Others      int   // that speak something else
+	Bare        int   // of these, those that the input says nothing about: it was all one
 	Silent      int   // on which nothing was sent
 	Bytes       int64 // of all connections, as far as they were captured
 	Frames      int   // packets or lines up to the last one that brought something
@@ -306,6 +307,9 @@ func (d *detector) end(t *tracked) {
 		// A descriptor in a trace that nobody said is a socket: a file.
 	case t.spoke:
 		d.stats.Others++
+		if *t.src == *bareConn() {
+			d.stats.Bare++
+		}
 		d.stats.Hints[t.hint]++
 	default:
 		d.stats.Silent++

@@ -195,10 +195,13 @@ func looks(head []byte) string {
 			return "looks like " + f.what
 		}
 	}
-	if isText(head) {
-		return "looks like plain text"
+	if !isText(head) {
+		return ""
 	}
-	return ""
+	if hex := looksHex(head); hex != "" {
+		return hex
+	}
+	return "looks like plain text"
 }
 
 // isText reports whether head holds nothing that text does not. Its last

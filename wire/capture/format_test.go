@@ -25,6 +25,11 @@ func TestUnknown(t *testing.T) {
 		{"This is a text about nothing in particular.\n", "looks like plain text"},
 		{strings.Repeat("\x00", 100), ""},
 		{"\xa1\xb2\xc3", ""},
+		{"123456789012345678\n", "looks like hex, but not of FastCGI"},
+		{"47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a", "looks like hex of what looks like an HTTP request"},
+		{"16:03:01:02:00:01:00:01:fc", "looks like hex of what looks like TLS"},
+		{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "looks like TLS"},
+		{"70:CONTENT_LENGTH\x0027\x00SCGI\x001\x00", "looks like SCGI"},
 		{"<!DOCTYPE html><title>x</title>", "looks like an HTML page"},
 	} {
 		_, _, err := Open(strings.NewReader(test.input), Options{})

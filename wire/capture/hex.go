@@ -3,6 +3,8 @@ package capture
 import (
 	"bufio"
 	"bytes"
+
+	"github.com/fcgiscope/fcgiscope/wire"
 )
 
 // bareHex decodes hex digits with whatever is usual between them: nothing,
@@ -54,10 +56,26 @@ func matchHex(head []byte) int {
 		return 0
 	}
 	b, err := new(bareHex).decode(nil, head)
-	if err != nil || len(b) == 0 {
+	if err != nil {
 		return 0
 	}
-	return scoreLikes + 10*likely(b)
+	// Any number is hex: it has to make sense.
+	if n := likely(b); n > 0 {
+		return scoreLikes + 10*n
+	}
+	return 0
+}
+
+// looksHex says what head looks like if it is hex digits and nothing else.
+func looksHex(head []byte) string {
+	b, err := new(bareHex).decode(nil, wholeWords(head))
+	if err != nil || len(b) == 0 {
+		return ""
+	}
+	if hint := wire.Hint(b); hint != "" {
+		return "looks like hex of what " + hint
+	}
+	return "looks like hex, but not of FastCGI"
 }
 
 func openHex(r *bufio.Reader, o Options) (Source, error) {
