@@ -39,6 +39,7 @@ Examples:
 			fpmPingCommand(env),
 			fpmStatusCommand(env),
 			fpmCheckCommand(env),
+			fpmExporterCommand(env),
 		},
 	}
 }
@@ -102,6 +103,15 @@ func (o *fpmTargets) open(ctx context.Context, env *Env) (fpmPools, error) {
 		p.target = opened
 	}
 	return pools, nil
+}
+
+// String names the pools.
+func (pools fpmPools) String() string {
+	var names []string
+	for _, p := range pools {
+		names = append(names, p.target.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 func (pools fpmPools) close() {

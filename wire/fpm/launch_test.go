@@ -117,6 +117,9 @@ func TestLaunch(t *testing.T) {
 		t.Errorf("the directory is left: %v", err)
 	}
 	for _, w := range s.Processes {
+		if w.PID == 0 {
+			continue // it is being started, and has told no id yet
+		}
 		if err := syscall.Kill(int(w.PID), 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("worker %d is left: %v", w.PID, err)
 		}

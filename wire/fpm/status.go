@@ -33,7 +33,7 @@ type Status struct {
 // A Process is a worker of a pool, and its request: the one that it works on,
 // or the last one.
 type Process struct {
-	PID               int64    `json:"pid"`
+	PID               int64    `json:"pid"`   // 0: it is being started
 	State             string   `json:"state"` // one of States
 	StartTime         int64    `json:"start time"`
 	StartSince        int64    `json:"start since"`      // s
