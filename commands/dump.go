@@ -33,6 +33,7 @@ type dumpOptions struct {
 	ports  ports
 	strict bool
 	totals bool
+	silent bool // no totals
 	files  []string
 }
 
@@ -51,7 +52,8 @@ func (o *dumpOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "to-server", Category: input, Usage: "read the bytes that the application sent from `FILE`", Destination: &o.toServer},
 		&cli.BoolFlag{Name: "strict", Category: input, Usage: "exit with 3 when a rule is broken or something is missing (notes do not count) in what is shown", Destination: &o.strict},
 	}, slices.Concat(o.choosing.flags(), []cli.Flag{o.limitFlag()}, shown, []cli.Flag{o.partFlag(), o.inflateFlag(),
-		&cli.BoolFlag{Name: "totals", Category: outputFlags, Usage: "say at the end, on stderr, what was shown in all: requests, statuses, findings, the slowest", Destination: &o.totals},
+		&cli.BoolFlag{Name: "totals", Category: outputFlags, Usage: "say at the end, on stderr, what was shown in all: requests, statuses, findings, the slowest; on a terminal that is the default", Destination: &o.totals},
+		&cli.BoolFlag{Name: "no-totals", Category: outputFlags, Usage: "do not", Destination: &o.silent},
 	}, o.redaction.flags(outputFlags), o.recording.flags(outputFlags))...)
 }
 
@@ -103,6 +105,9 @@ Formats of output:
 
 // dump decodes the files one after the other.
 func dump(ctx context.Context, env *Env, o dumpOptions) error {
+	if o.totals && o.silent {
+		return usagef("dump: either --totals or --no-totals")
+	}
 	if err := cmp.Or(o.output.check(), o.recording.check(), o.checkLive(), o.checkPair()); err != nil {
 		return err
 	}
@@ -167,7 +172,7 @@ func newDumper(env *Env, o dumpOptions) (*dumper, error) {
 		sink = pretty.Tee(sink, r)
 	}
 	d := &dumper{env: env, o: o, whole: format.NeedsWhole || choice.NeedsWhole(), sink: sink, mask: o.redactor()}
-	if o.totals {
+	if o.sumsUp(env, format) {
 		d.totals = &pretty.Totals{}
 		d.sink = pretty.Tee(sink, d.totals)
 	}
@@ -175,6 +180,13 @@ func newDumper(env *Env, o dumpOptions) (*dumper, error) {
 		d.chosen = pretty.Choose(choice, showing{d})
 	}
 	return d, nil
+}
+
+// sumsUp reports whether totals are wanted: where nobody has said so, if someone
+// looks on who sees them behind the result, and not in the middle of what the
+// program prints that the result is piped into.
+func (o *dumpOptions) sumsUp(env *Env, format pretty.Format) bool {
+	return o.totals || !o.silent && env.Terminal.Stdout && env.Terminal.Stderr && format.Name != rawFormat
 }
 
 // all decodes all inputs.

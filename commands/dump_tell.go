@@ -84,7 +84,7 @@ func (d *dumper) tellAll() {
 	if d.chosen != nil {
 		tellChosen(d.env, d.chosen)
 	}
-	if d.totals != nil {
+	if d.totals != nil && (d.o.totals || d.totals.Connections > 0) {
 		// A stderr that cannot be written to changes no result.
 		d.totals.Report(d.env.Stderr, pretty.Options{Stable: d.o.stable})
 	}

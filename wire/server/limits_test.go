@@ -217,7 +217,11 @@ func TestLimitWriteTime(t *testing.T) {
 	p.SetReadDeadline(time.Now().Add(20 * time.Second))
 	p.Conn.Read(make([]byte, 1)) // it has begun
 	// What fits into the buffers of the socket, and then the end.
-	time.Sleep(time.Second)
+	for end := time.Now().Add(20 * time.Second); v.sockets() > 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the server keeps connections of peers that do not read")
+		}
+	}
 	if n, err := io.Copy(io.Discard, p.Conn); err != nil || n > 4*mib {
 		t.Errorf("read %d bytes, %v", n, err)
 	}

@@ -116,6 +116,23 @@ func newVictim(t testing.TB, handler string, limits Limits) *victim {
 	return v
 }
 
+// sockets returns how many sockets the server has opened itself: one that it
+// listens on, and those of its peers.
+func (v *victim) sockets() (n int) {
+	v.t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", v.pid))
+	if err != nil || len(links) == 0 {
+		v.t.Fatalf("%d descriptors, %v", len(links), err)
+	}
+	for _, link := range links {
+		fd, _ := strconv.Atoi(filepath.Base(link))
+		if to, _ := os.Readlink(link); fd > 2 && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n
+}
+
 func (v *victim) dial() *peer {
 	v.t.Helper()
 	nc, err := net.Dial("unix", v.addr)
