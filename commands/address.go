@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -22,11 +23,12 @@ import (
 //	conn, err := t.dial(ctx, env, limit) // as often as wanted
 type target struct {
 	addr    transport.Addr
-	app     *server.App // app:NAME
-	command string      // exec:COMMAND
-	words   []string    // of the command
-	auto    bool        // look for php-fpm
-	process *process    // that open has started
+	app     *server.App  // app:NAME
+	command string       // exec:COMMAND
+	words   []string     // of the command
+	auto    bool         // look for php-fpm
+	process *process     // that open has started
+	taken   *atomic.Bool // whether there was a connection, which fd:N has one of
 }
 
 // String returns the address as it was understood.
@@ -61,7 +63,11 @@ func parseTarget(s string) (target, error) {
 	if err != nil {
 		return target{}, withHint(usageError{err}, nearAddress(s))
 	}
-	return target{addr: addr}, nil
+	t := target{addr: addr}
+	if addr.Network == "fd" {
+		t.taken = new(atomic.Bool)
+	}
+	return t, nil
 }
 
 // kinds are the words that addresses begin with, as they are completed too.
@@ -157,6 +163,9 @@ func (t target) close() {
 func (t target) dial(ctx context.Context, env *Env, limit time.Duration) (net.Conn, error) {
 	if t.app != nil {
 		return dialApp(ctx, t.app), nil
+	}
+	if t.taken != nil && t.taken.Swap(true) {
+		return nil, connectError{fmt.Errorf("connect to %v: the descriptor is one connection, and that was used", t)}
 	}
 	dialCtx := ctx
 	if limit > 0 {

@@ -7,40 +7,16 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
-
-// fcgiApp is the program fcgi-app, an application that tests start:
-//
-//	fcgi-app            serves app:env on descriptor 0
-//	fcgi-app deaf ADDR  ignores SIGTERM and holds a connection to ADDR
-func fcgiApp() {
-	if len(os.Args) == 3 && os.Args[1] == "deaf" {
-		signal.Ignore(syscall.SIGTERM)
-		c, err := net.Dial("tcp", os.Args[2])
-		if err == nil {
-			io.Copy(io.Discard, c)
-		}
-		os.Exit(1)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	s := &server.Server{Handler: func(_ context.Context, x *server.Exchange) {
-		io.WriteString(x.Stdout, "Content-Type: text/plain\r\n\r\nenvironment: "+os.Getenv(server.WebServerAddrs)+"\n")
-	}}
-	if err := s.ServeInherited(ctx, ""); err != nil && ctx.Err() == nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
-	}
-}
 
 // TestExecOwnApp: what a command does whose application is started.
 func TestExecOwnApp(t *testing.T) {
@@ -127,6 +103,48 @@ func TestExecEndsGroup(t *testing.T) {
 		if _, err := io.Copy(io.Discard, c); err != nil {
 			t.Errorf("a process is left: %v", err)
 		}
+	}
+}
+
+// TestExecKilled: nothing is left even if the program is killed.
+func TestExecKilled(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("for Linux only")
+	}
+	tmp, err := os.MkdirTemp("", "fs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("fcgiscope", "request", "exec:fcgi-app hold "+l.Addr().String(), "/")
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+tmp)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	cmd.Process.Kill()
+	cmd.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the application is left: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(tmp, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, error %v", left, err)
 	}
 }
 

@@ -3,12 +3,14 @@ package commands
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // TestAddressHints: what an address that is none was meant to be.
@@ -81,6 +83,44 @@ func TestParseTarget(t *testing.T) {
 		if err != nil || target.String() != tt.want {
 			t.Errorf("%q is %v, error %v, want %s", tt.in, target, err, tt.want)
 		}
+	}
+}
+
+// TestDescriptorOnce: by the time of a second connection the number may be that
+// of a file of our own.
+func TestDescriptorOnce(t *testing.T) {
+	t.Parallel()
+	env, _, _ := testEnv("")
+	dialled := 0
+	env.Dial = func(context.Context, transport.Addr) (net.Conn, error) {
+		dialled++
+		near, far := net.Pipe()
+		far.Close()
+		return near, nil
+	}
+	target, err := parseTarget("fd:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err = target.open(t.Context(), env, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		c, err := target.dial(t.Context(), env, 0)
+		if i == 0 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			continue
+		}
+		if err == nil || exitCode(err) != 5 || !strings.Contains(err.Error(), "one connection, and that was used") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if dialled != 1 {
+		t.Errorf("dialled %d times", dialled)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,6 +80,8 @@ func unixAddr(path string) (Addr, error) {
 	switch {
 	case path == "" || path == "@":
 		return Addr{}, errors.New("has no path")
+	case path[0] == '@' && runtime.GOOS != "linux":
+		return Addr{}, errors.New("abstract Unix sockets are for Linux; for a file of that name: ./" + path)
 	case len(path) > maxUnixPath:
 		return Addr{}, fmt.Errorf("the path has %d bytes, a Unix socket's at most %d", len(path), maxUnixPath)
 	}

@@ -6,10 +6,12 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 // Dial connects to a. ctx limits the connecting only. The error is a
-// *DialError.
+// *DialError. A descriptor is taken over: it must not be dialled again, as by
+// then its number may be that of something else.
 func Dial(ctx context.Context, a Addr) (net.Conn, error) {
 	c, err := dial(ctx, a)
 	if err != nil {
@@ -20,10 +22,20 @@ func Dial(ctx context.Context, a Addr) (net.Conn, error) {
 
 func dial(ctx context.Context, a Addr) (net.Conn, error) {
 	if a.Network == "fd" {
-		return inherited(a, net.FileConn)
+		return inherited(a, connected)
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, a.Network, a.Address)
+}
+
+// connected makes a connection of f, which a listening socket is not.
+func connected(f *os.File) (net.Conn, error) {
+	c, err := net.FileConn(f)
+	if err == nil && c.RemoteAddr() == nil {
+		c.Close()
+		return nil, syscall.ENOTCONN
+	}
+	return c, err
 }
 
 // inherited makes a descriptor a connection or a listener, which owns it.

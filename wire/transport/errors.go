@@ -53,8 +53,11 @@ func (e *DialError) Error() string {
 	if e.Addr.Network == "unix" {
 		words = reasons[e.Reason].unix
 	}
-	if e.Reason == Other {
+	switch {
+	case e.Reason == Other:
 		words = e.Err.Error()
+	case e.Addr.Network == "fd" && e.Reason == NotSocket:
+		words = "not a connected socket"
 	}
 	return fmt.Sprintf("transport: connect to %v: %s", e.Addr, words)
 }
@@ -107,7 +110,7 @@ func reasonOf(err error) Reason {
 		return NotFound
 	case syscall.EACCES, syscall.EPERM:
 		return Permission
-	case syscall.ENOTSOCK, syscall.EPROTOTYPE, syscall.EBADF:
+	case syscall.ENOTSOCK, syscall.EPROTOTYPE, syscall.EBADF, syscall.ENOTCONN:
 		return NotSocket
 	case syscall.EHOSTUNREACH, syscall.ENETUNREACH:
 		return Unreachable

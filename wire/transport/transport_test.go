@@ -99,7 +99,8 @@ func TestDialErrors(t *testing.T) {
 		{Addr{"unix", stale}, Refused, "nobody listens on the socket"},
 		{Addr{"tcp", unused.Addr().String()}, Refused, "connection refused"},
 		{Addr{"tcp", "name.invalid:9000"}, NoHost, "the name does not resolve"},
-		{Addr{"fd", "9999"}, NotSocket, "not a stream socket"},
+		{Addr{"fd", "9999"}, NotSocket, "not a connected socket"},
+		{Addr{"fd", fmt.Sprint(duplicate(t, mustListen(t, Addr{"tcp", "127.0.0.1:0"}, ListenOptions{})))}, NotSocket, "not a connected socket"}, // but a listening one
 	} {
 		_, err := Dial(t.Context(), tt.a)
 		var e *DialError
@@ -260,18 +261,57 @@ func TestListenOwner(t *testing.T) {
 	}
 }
 
+// duplicate returns a descriptor of c that nobody owns.
+func duplicate(t *testing.T, c any) int {
+	t.Helper()
+	f, err := c.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// TestDialDescriptor: a connection that a parent process has made.
+func TestDialDescriptor(t *testing.T) {
+	for _, a := range []Addr{{"unix", filepath.Join(socketDir(t), "s")}, {"tcp", "127.0.0.1:0"}} {
+		l := mustListen(t, a, ListenOptions{})
+		if a.Network == "tcp" {
+			a.Address = l.Addr().String()
+		}
+		theirs, err := Dial(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := duplicate(t, theirs)
+		theirs.Close()
+		client, err := Dial(t.Context(), Addr{"fd", fmt.Sprint(fd)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		if b, err := io.ReadAll(server); err != nil || string(b) != "hello" {
+			t.Errorf("%v: %q, %v", a, b, err)
+		}
+		server.Close()
+	}
+}
+
 func TestInheritedDescriptor(t *testing.T) {
 	a := Addr{"unix", filepath.Join(socketDir(t), "s")}
 	l := mustListen(t, a, ListenOptions{})
-	f, err := l.(*unixListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd, err := syscall.Dup(int(f.Fd()))
-	f.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := duplicate(t, l)
 	inheritedListener := mustListen(t, Addr{"fd", fmt.Sprint(fd)}, ListenOptions{})
 	client, err := Dial(t.Context(), a)
 	if err != nil {
