@@ -14,6 +14,7 @@ import (
 type requestOptions struct {
 	params     paramOptions
 	saving     saveOptions
+	export     choice
 	answer     answerOptions
 	output     output
 	timing     timing
@@ -33,6 +34,7 @@ type requestOptions struct {
 
 func (o *requestOptions) flags() []cli.Flag {
 	flags := append(o.params.flags(), o.saving.flags()...)
+	flags = append(flags, exportFlag(&o.export))
 	flags = append(flags, o.answer.flags()...)
 	flags = append(flags,
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &o.verbose},
@@ -180,6 +182,9 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 		if err := o.saving.write(env, o.args(), o.given); err != nil {
 			return err
 		}
+	}
+	if o.export.word != "" {
+		return exported(ctx, env, &o, t, in, req)
 	}
 	if o.sending.offline {
 		return offline(ctx, env, o, t, req)

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,10 +67,10 @@ func TestRequestAsCurl(t *testing.T) {
 		{"/", "-H", "Host: sub.example.org", "-b", "DIR/jar"},
 		{"/", "-b", "DIR/jar"},
 	}
-	var seen bytes.Buffer
+	seen := make(chan string, 1)
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(&seen, "%s %s\nauth=%q cookie=%q agent=%q referer=%q accept=%q type=%q length=%d\n%s", r.Method, r.RequestURI,
+		seen <- fmt.Sprintf("%s %s\nauth=%q cookie=%q agent=%q referer=%q accept=%q type=%q length=%d\n%s", r.Method, r.RequestURI,
 			r.Header.Get("Authorization"), r.Header.Get("Cookie"), r.Header.Get("User-Agent"), r.Header.Get("Referer"),
 			r.Header.Get("Accept"), r.Header.Get("Content-Type"), max(r.ContentLength, 0), body)
 	}))
@@ -81,12 +80,10 @@ func TestRequestAsCurl(t *testing.T) {
 	agent := regexp.MustCompile(`agent="curl/[0-9.]+"`)
 	for _, args := range tests {
 		args = strings.Split(strings.ReplaceAll(strings.Join(args, "\x01"), "DIR", dir), "\x01")
-		// The web server writes seen before it answers, and curl waits for that.
-		seen.Reset()
 		if out, err := exec.Command("curl", append([]string{"-gsSq", "--noproxy", "*", web.URL + args[0]}, args[1:]...)...).CombinedOutput(); err != nil {
 			t.Fatalf("curl %q: %v: %s", args, err, out)
 		}
-		want := withoutBoundary(own.Replace(agent.ReplaceAllString(seen.String(), `agent=""`)))
+		want := withoutBoundary(own.Replace(agent.ReplaceAllString(<-seen, `agent=""`)))
 		got := withoutBoundary(askedFor(t, args))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-curl +fcgiscope):\n%s", args, diff)
