@@ -141,10 +141,11 @@ http {
 CONF
 }
 
-# lighttpd in front of --to as nginx above; authorizer=ADDR is asked before every request.
+# lighttpd in front of --to as nginx above; authorizer=ADDR is asked before every request; spawn=PROGRAM is an application
+# that it starts by itself, for everything, with the listening socket on descriptor 0.
 start_lighttpd() {
-  takes all authorizer root set
-  if [ -z "${opt[authorizer]-}" ]; then needs_to; fi
+  takes all authorizer root set spawn
+  if [ -z "${opt[authorizer]-}${opt[spawn]-}" ]; then needs_to; fi
   document_root
   mkdir -p "$dir/lighttpd.tmp"
   on_free_port lighttpd_conf lighttpd -D -f "$dir/$name.conf"
@@ -173,7 +174,12 @@ fastcgi.server += ( "/" => (( $(lighttpd_address "${opt[authorizer]}"),
   "mode" => "authorizer", "docroot" => "$root", "check-local" => "disable" )) )
 CONF
   fi
-  if [ -n "$to" ] && [ -n "${opt[all]-}" ]; then
+  if [ -n "${opt[spawn]-}" ]; then
+    cat <<CONF
+fastcgi.server += ( "" => (( "socket" => "$sock", "bin-path" => "${opt[spawn]}",
+  "max-procs" => 1, "check-local" => "disable" )) )
+CONF
+  elif [ -n "$to" ] && [ -n "${opt[all]-}" ]; then
     cat <<CONF
 fastcgi.server += ( "" => (( $(lighttpd_address "$to"), "check-local" => "disable" )) )
 CONF
@@ -189,11 +195,12 @@ CONF
 }
 
 # apache in front of --to by mod_proxy_fcgi as nginx above; authorizer=HOST:PORT is mod_authnz_fcgi's (TCP only), which
-# checks name and password, or with check=1 decides alone.
+# checks name and password, or with check=1 decides alone. spawn=PROGRAM is an application that mod_fcgid starts, for
+# everything.
 start_apache() {
   local as=()
-  takes all authorizer check keep root set
-  if [ -z "${opt[authorizer]-}" ]; then needs_to; fi
+  takes all authorizer check keep root set spawn
+  if [ -z "${opt[authorizer]-}${opt[spawn]-}" ]; then needs_to; fi
   document_root
   # Apache never serves as root. As another user it could not pass through a private DIR, hence the capability.
   if am_root; then
@@ -236,6 +243,19 @@ CONF
 </LocationMatch>
 CONF
   fi
+  if [ -n "${opt[spawn]-}" ]; then
+    cat <<CONF
+LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
+FcgidIPCDir "$dir/fcgid"
+FcgidProcessTableFile "$dir/fcgid.table"
+FcgidMaxProcesses 1
+<Location "/">
+  SetHandler fcgid-script
+  Options +ExecCGI
+  FcgidWrapper "${opt[spawn]}" virtual
+</Location>
+CONF
+  fi
   if [ -n "${opt[authorizer]-}" ]; then
     echo "AuthnzFcgiDefineProvider authn peer fcgi://$(host_port "${opt[authorizer]}")"
     echo '<Location "/">'
@@ -251,6 +271,37 @@ CONF
     printf '  Require valid-user\n</Location>\n'
   fi
   settings '%s %s'
+}
+
+# caddy in front of --to, for everything.
+start_caddy() {
+  takes all root set
+  needs_to
+  document_root
+  export HOME=$dir XDG_DATA_HOME=$dir XDG_CONFIG_HOME=$dir
+  on_free_port caddy_conf caddy run --adapter caddyfile --config "$dir/$name.conf"
+  http=http://$tcp
+}
+caddy_conf() {
+  local upstream
+  upstream=$(socket_of "$to")
+  if [ -n "$upstream" ]; then upstream=unix/$upstream; else upstream=$(host_port "$to"); fi
+  cat <<CONF
+{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:$port {
+  bind 127.0.0.1
+  root * $root
+  reverse_proxy $upstream {
+    transport fastcgi {
+      split .php
+      $(settings '%s %s')
+    }
+  }
+}
+CONF
 }
 
 start_libfcgi() {

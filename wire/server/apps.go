@@ -122,6 +122,9 @@ func crash(_ context.Context, x *Exchange) {
 // need the password "secret". See FastCGI 1.0, section 6.3.
 func authorizer(_ context.Context, x *Exchange) {
 	user, password := basicAuth(x.Param("HTTP_AUTHORIZATION"))
+	if user == "" { // Apache's mod_authnz_fcgi passes it on in parts
+		user, password = x.Param("REMOTE_USER"), x.Param("REMOTE_PASSWD")
+	}
 	path, _, _ := strings.Cut(uri(x), "?")
 	for _, segment := range strings.Split(path, "/") {
 		if segment == "private" && password != "secret" {

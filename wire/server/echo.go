@@ -16,7 +16,11 @@ import (
 
 // echo prints what it was sent.
 func echo(_ context.Context, x *Exchange) {
-	if x.Role == wire.Filter && waitForStdin(x) != nil {
+	wait := waitForBody
+	if x.Role == wire.Filter {
+		wait = waitForStdin
+	}
+	if wait(x) != nil {
 		return
 	}
 	if queryValue(x, "format") == "json" || strings.Contains(x.Param("HTTP_ACCEPT"), "application/json") {
@@ -35,12 +39,23 @@ func echo(_ context.Context, x *Exchange) {
 	}
 }
 
+// heldBody is how many bytes of a body echo holds before it answers: as much as
+// nginx lets through if nobody says otherwise.
+const heldBody = 1 << 20
+
+// waitForBody reads the body, or heldBody bytes of it, and lets it be read
+// again: nginx sends no more of a body as soon as it has a response header.
+func waitForBody(x *Exchange) error {
+	body, err := io.ReadAll(io.LimitReader(x.Stdin, heldBody))
+	x.Stdin = io.MultiReader(bytes.NewReader(body), x.Stdin)
+	return err
+}
+
 // waitForStdin reads STDIN to its end and lets it be read again, as far as that
 // is a reasonable size: a FILTER answers after the end of STDIN.
 // See FastCGI 1.0, section 6.4.
 func waitForStdin(x *Exchange) error {
-	const most = 1 << 20
-	body, err := io.ReadAll(io.LimitReader(x.Stdin, most))
+	body, err := io.ReadAll(io.LimitReader(x.Stdin, heldBody))
 	if err != nil {
 		return err
 	}

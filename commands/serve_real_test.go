@@ -1,0 +1,272 @@
+//go:build linux
+
+package commands
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// A serving is a run of serve in this process.
+type serving struct {
+	addr           string // the last that it serves, without its network
+	stdout, stderr *syncBuffer
+	stop           func() int // as Ctrl-C does; returns the exit code
+}
+
+// A syncBuffer is one that is read while it is written to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// eventually waits until cond holds, for at most 10 s.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// startServe runs serve with args, which name a --listen.
+func startServe(t testing.TB, args ...string) *serving {
+	t.Helper()
+	s := &serving{stdout: &syncBuffer{}, stderr: &syncBuffer{}}
+	env, _, _ := testEnv("")
+	env.Stdout, env.Stderr = s.stdout, s.stderr
+	ctx, cancel := context.WithCancel(context.Background())
+	code := make(chan int, 1)
+	go func() { code <- Main(ctx, append([]string{"fcgiscope", "serve"}, args...), env) }()
+	once := sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	s.stop = once
+	t.Cleanup(func() { once() })
+	eventually(t, "serve listens", func() bool { return strings.Contains(s.stderr.String(), "\n") })
+	line, _, _ := strings.Cut(s.stderr.String(), "\n")
+	_, addr, ok := strings.Cut(line, " on ")
+	if !ok {
+		t.Fatalf("serve %q: %s", args, s.stderr)
+	}
+	_, s.addr, _ = strings.Cut(addr, ":")
+	return s
+}
+
+// fetch asks a web server.
+func fetch(t testing.TB, method, url string, body io.Reader, header ...string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// TestServeBehindWebServers: real web servers take what serve answers, and
+// nothing that it sends breaks a rule.
+func TestServeBehindWebServers(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("\x00\xff binary & = \r\n", 200_000/16)
+	for _, tt := range []struct {
+		name string
+		args []string
+	}{
+		{"nginx", []string{"all=1"}},
+		{"nginx", []string{"all=1", "keep=1"}},
+		{"lighttpd", []string{"all=1"}},
+		{"apache", []string{"all=1"}},
+		{"apache", []string{"all=1", "keep=1"}},
+		{"caddy", nil},
+	} {
+		for _, network := range []string{"tcp", "unix"} {
+			t.Run(strings.Join(append([]string{tt.name, network}, tt.args...), " "), func(t *testing.T) {
+				t.Parallel()
+				args := []string{"echo", "--listen", "127.0.0.1:0"}
+				if network == "unix" {
+					args = []string{"echo", "--listen", filepath.Join(wiretest.SocketDir(t), "app"), "--socket-mode", "0666"}
+				}
+				s := startServe(t, args...)
+				front := wiretest.RealPeer(t, tt.name, append([]string{"--to", s.addr}, tt.args...)...)["http"]
+				for i := range 3 {
+					status, got := fetch(t, "GET", front+"/some/page?n="+strconv.Itoa(i), nil)
+					if status != 200 || !strings.HasPrefix(got, "GET /some/page?n="+strconv.Itoa(i)+"\n") {
+						t.Fatalf("GET: %d, %q\n%s", status, got, s.stderr)
+					}
+				}
+				status, got := fetch(t, "POST", front+"/upload", strings.NewReader(body))
+				if status != 200 || !strings.HasSuffix(got, body) || !strings.Contains(got, "\nCONTENT_LENGTH="+strconv.Itoa(len(body))+"\n") {
+					t.Errorf("POST: %d, %d bytes\n%s", status, len(got), s.stderr)
+				}
+				if code := s.stop(); code != 0 {
+					t.Errorf("exit code %d, stderr %s", code, s.stderr)
+				}
+				if n := strings.Count(s.stdout.String(), "\n"); n != 4 || strings.Contains(s.stdout.String(), "findings") {
+					t.Errorf("the lines of the requests:\n%s", s.stdout)
+				}
+			})
+		}
+	}
+}
+
+// TestServeAuthorizer: lighttpd and Apache let in whom serve lets in.
+func TestServeAuthorizer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		args []string
+	}{
+		{"lighttpd", nil},
+		{"apache", nil}, // asks with name and password
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServe(t, "authorizer", "--listen", "127.0.0.1:0")
+			front := wiretest.RealPeer(t, tt.name, append([]string{"authorizer=" + s.addr}, tt.args...)...)
+			if err := os.MkdirAll(filepath.Join(front["root"], "private"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(front["root"], "private", "a.html"), []byte("private\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if status, got := fetch(t, "GET", front["http"]+"/index.html", nil, "Authorization", "Basic YWxpY2U6eA=="); status != 200 {
+				t.Errorf("public: %d %q\n%s", status, got, s.stdout)
+			}
+			if status, got := fetch(t, "GET", front["http"]+"/private/a.html", nil); status != 401 {
+				t.Errorf("private, nobody: %d %q\n%s", status, got, s.stdout)
+			}
+			// alice:secret
+			if status, got := fetch(t, "GET", front["http"]+"/private/a.html", nil, "Authorization", "Basic YWxpY2U6c2VjcmV0"); status != 200 || got != "private\n" {
+				t.Errorf("private, alice: %d %q\n%s", status, got, s.stdout)
+			}
+		})
+	}
+}
+
+// wrapper writes a program that becomes serve, for those who start programs
+// without arguments, and says where its process id will be.
+func wrapper(t *testing.T, args string) (program, pidFile string) {
+	t.Helper()
+	exe, err := exec.LookPath("fcgiscope") // that of the scripts
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := wiretest.SocketDir(t)
+	if err := os.Chmod(dir, 0o777); err != nil { // Apache is another user
+		t.Fatal(err)
+	}
+	program, pidFile = filepath.Join(dir, "app"), filepath.Join(dir, "pid")
+	text := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' serve %s\n", pidFile, exe, args)
+	if err := os.WriteFile(program, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return program, pidFile
+}
+
+// TestServeSpawned: programs that start applications start serve.
+func TestServeSpawned(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, needs string }{{"lighttpd", "lighttpd"}, {"apache", "mod-fcgid"}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.needs != tt.name {
+				wiretest.RealPeer(t, tt.needs)
+			}
+			program, _ := wrapper(t, "echo --silent")
+			front := wiretest.RealPeer(t, tt.name, "spawn="+program)
+			for i := range 3 {
+				status, got := fetch(t, "POST", front["http"]+"/page?n="+strconv.Itoa(i), strings.NewReader("body"))
+				if status != 200 || !strings.HasPrefix(got, "POST /page?n="+strconv.Itoa(i)+"\n") || !strings.HasSuffix(got, "body") {
+					t.Errorf("%d %q", status, got)
+				}
+			}
+		})
+	}
+	for name, args := range map[string]func(program, socket string) []string{
+		"spawn-fcgi": func(program, socket string) []string { return []string{"-s", socket, "-n", "--", program} },
+		"cgi-fcgi":   func(program, socket string) []string { return []string{"-start", "-connect", socket, program} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			command := wiretest.RealPeer(t, name)["command"]
+			program, pidFile := wrapper(t, "echo")
+			socket := filepath.Join(filepath.Dir(program), "socket")
+			cmd := exec.Command(command, args(program, socket)...)
+			said := &syncBuffer{}
+			cmd.Stdout, cmd.Stderr = said, said
+			cmd.WaitDelay = 10 * time.Second
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "it has started", func() bool { b, err := os.ReadFile(pidFile); return err == nil && len(b) > 1 })
+			b, err := os.ReadFile(pidFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := runMain(t, "", "request", socket, "/a", "-d", "body")
+			if got.code != 0 || !strings.HasPrefix(got.stdout, "POST /a\n") {
+				t.Errorf("%+v, it said %s", got, said)
+			}
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v, it said %s", err, said)
+			}
+			eventually(t, "serve has ended", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH || zombie(pid) })
+		})
+	}
+}
+
+// zombie: it has ended, and whoever adopted it has not noticed.
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(b), ") Z ")
+}
