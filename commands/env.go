@@ -48,6 +48,11 @@ type Terminal struct {
 	Stdin, Stdout, Stderr bool
 	// Width returns the columns of the terminal; nil or 0: not known.
 	Width func() int
+	// Height returns its lines, likewise.
+	Height func() int
+	// Raw makes standard input give every key at once, Ctrl-C too, until restore
+	// is called; nil: it cannot.
+	Raw func() (restore func(), err error)
 }
 
 // OS returns the environment of this process. A stdout whose reader has gone
@@ -77,6 +82,20 @@ func OS() *Env {
 					return 0
 				}
 				return width
+			},
+			Height: func() int {
+				_, height, err := term.GetSize(int(os.Stdout.Fd()))
+				if err != nil {
+					return 0
+				}
+				return height
+			},
+			Raw: func() (func(), error) {
+				before, err := term.MakeRaw(int(os.Stdin.Fd()))
+				if err != nil {
+					return nil, err
+				}
+				return func() { term.Restore(int(os.Stdin.Fd()), before) }, nil
 			},
 		},
 	}

@@ -39,6 +39,7 @@ Examples:
 			fpmPingCommand(env),
 			fpmStatusCommand(env),
 			fpmCheckCommand(env),
+			fpmTopCommand(env),
 			fpmExporterCommand(env),
 		},
 	}

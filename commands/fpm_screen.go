@@ -1,0 +1,194 @@
+package commands
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/pretty"
+	"github.com/fcgiscope/fcgiscope/wire/fpm"
+)
+
+func compareNumber[N int64 | float64 | fpm.Duration](a, b N) int { return cmp.Compare(a, b) }
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// first returns the first order that is one.
+func first(orders ...int) int { return cmp.Or(orders...) }
+
+var topPoolHead = []string{"pool", "active", "idle", "total", "waiting", "max children reached", "slow", "requests/s", "start since", "address", "state"}
+
+var topWorkerHead = []string{"pool", "pid", "state", "requests", "requests/s", "duration", "cpu", "memory", "method", "script", "uri"}
+
+// title returns the line above the view, on a terminal.
+func (t *topTable) title(interval time.Duration) string {
+	return fmt.Sprintf("fcgiscope fpm top: every %v, by %s  (q ends, s sorts)", interval, topOrders[t.order].name)
+}
+
+// lines returns the view.
+func (t *topTable) lines() []string {
+	var b bytes.Buffer
+	var rows [][]string
+	for i, r := range t.results {
+		rows = append(rows, topPoolRow(r, t.rates[i]))
+	}
+	// What is written to a buffer does not fail.
+	_ = pretty.Table(&b, topPoolHead, rows)
+	slices.SortStableFunc(t.workers, topOrders[t.order].compare)
+	rows = nil
+	for _, w := range t.workers {
+		rows = append(rows, []string{
+			pretty.Clean(w.pool), strconv.FormatInt(w.PID, 10), pretty.Clean(w.State), strconv.FormatInt(w.Requests, 10), rate(w.rate),
+			micros(w.RequestDuration), percent(w.LastRequestCPU), megabytes(w.LastRequestMemory), pretty.Clean(w.RequestMethod),
+			pretty.Clean(w.Script), pretty.Clean(w.RequestURI),
+		})
+	}
+	if rows != nil {
+		b.WriteByte('\n')
+		_ = pretty.Table(&b, topWorkerHead, rows)
+	}
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+func topPoolRow(r poolStatus, perSecond float64) []string {
+	address := pretty.Clean(r.pool.target.String())
+	if r.err != nil {
+		return []string{"-", "-", "-", "-", "-", "-", "-", "-", "-", address, pretty.Clean(plain(r.err))}
+	}
+	s, number := r.status, func(n int64) string { return strconv.FormatInt(n, 10) }
+	return []string{
+		pretty.Clean(s.Pool), number(s.ActiveProcesses), number(s.IdleProcesses), number(s.TotalProcesses), number(s.ListenQueue),
+		number(s.MaxChildrenReached), number(s.SlowRequests), rate(perSecond), seconds(s.StartSince), address, "answers",
+	}
+}
+
+// A screen shows views: on a terminal each in the place of the one before, on
+// all of it; elsewhere one after the other.
+type screen struct {
+	env     *Env
+	full    bool
+	shown   bool
+	restore []func()
+	keys    chan byte // nil where there are none
+}
+
+// The whole screen apart from what was on it, without a cursor; and back.
+const (
+	screenOn  = "\x1b[?1049h\x1b[?25l"
+	screenOff = "\x1b[?25h\x1b[?1049l"
+)
+
+func newScreen(ctx context.Context, env *Env) (*screen, error) {
+	s := &screen{env: env, full: env.Terminal.Stdout && env.Getenv("TERM") != "dumb"}
+	if !s.full {
+		return s, nil
+	}
+	if env.Terminal.Stdin && env.Terminal.Raw != nil {
+		restore, err := env.Terminal.Raw()
+		if err != nil {
+			return nil, fmt.Errorf("terminal: %w", err)
+		}
+		s.restore = append(s.restore, restore)
+		s.keys = make(chan byte)
+		go readKeys(ctx, env, s.keys)
+	}
+	if err := write(env.Stdout, []byte(screenOn)); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.restore = append(s.restore, func() { _ = write(env.Stdout, []byte(screenOff)) })
+	return s, nil
+}
+
+// readKeys passes keys on. Nothing can end a read of standard input: it is left
+// where it is, because the process is about to end.
+func readKeys(ctx context.Context, env *Env, keys chan<- byte) {
+	for {
+		var key [1]byte
+		n, err := env.Stdin.Read(key[:])
+		if err != nil {
+			return
+		}
+		if n == 0 {
+			continue
+		}
+		select {
+		case keys <- key[0]:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close leaves the terminal as it was. It may be called again.
+func (s *screen) close() {
+	for _, restore := range slices.Backward(s.restore) {
+		restore()
+	}
+	s.restore = nil
+}
+
+// show shows a view, on a terminal below a title and as much of it as there is
+// room for.
+func (s *screen) show(title string, lines []string) error {
+	var b strings.Builder
+	if !s.full {
+		if s.shown {
+			b.WriteByte('\n')
+		}
+		s.shown = true
+		b.WriteString(strings.Join(lines, "\n") + "\n")
+		return write(s.env.Stdout, []byte(b.String()))
+	}
+	lines = append([]string{title, ""}, lines...)
+	b.WriteString("\x1b[H")
+	height := room(s.env.Terminal.Height)
+	if height > 0 && len(lines) > height {
+		more := fmt.Sprintf("… %d more lines", len(lines)-height+1)
+		lines = append(lines[:height-1], more)
+	}
+	for i, line := range lines {
+		if i > 0 {
+			b.WriteString("\r\n")
+		}
+		b.WriteString(clipColumns(line, room(s.env.Terminal.Width)) + "\x1b[K")
+	}
+	b.WriteString("\x1b[J")
+	return write(s.env.Stdout, []byte(b.String()))
+}
+
+func room(size func() int) int {
+	if size == nil {
+		return 0
+	}
+	return size()
+}
+
+// clipColumns returns the characters of line that there are columns for; 0 is
+// all of them.
+func clipColumns(line string, columns int) string {
+	if columns <= 0 {
+		return line
+	}
+	n := 0
+	for i := range line {
+		if n == columns {
+			return line[:i]
+		}
+		n++
+	}
+	return line
+}
