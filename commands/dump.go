@@ -78,6 +78,10 @@ Which it is, which connections speak FastCGI, and which end is the application, 
 the bytes. Without FILE, or where it is -, standard input is read, and shown as it comes.
 With --interface the packets of a network interface are (on Linux, with CAP_NET_RAW).
 
+Bytes of both directions in one file, without a capture around them, are told apart by the types of
+the records: what one end sends that only the other may is shown on the wrong side. Where that
+matters, keep the directions in two files, for --to-app and --to-server.
+
 --record keeps the conversations that are shown, whatever they were read from, as packets:
 where there was no TCP/IP around them, as with Unix sockets, it is made up.
 

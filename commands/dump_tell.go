@@ -36,7 +36,7 @@ func (d *dumper) tell(name string, stats capture.Stats) error {
 	if stats.Silent > 0 {
 		return peerError{fmt.Errorf("%s: no FastCGI: %s", name, plural(stats.Silent, "connection", "without data"))}
 	}
-	return peerError{fmt.Errorf("%s: no FastCGI, and no TCP connection at all", name)}
+	return peerError{fmt.Errorf("%s: no FastCGI, and no connection at all", name)}
 }
 
 // others says how many connections spoke something else, and what.

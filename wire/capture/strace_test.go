@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,5 +163,22 @@ close(3) = 0
 				t.Errorf("got  %q\nwant %q\nwarnings %q", conn, test.want, g.warnings)
 			}
 		})
+	}
+}
+
+// TestStraceThreads: a process with five threads, which share their descriptors
+// and interrupt each other in the middle of calls, and a trace without -yy.
+func TestStraceThreads(t *testing.T) {
+	g := decodeFile(t, "capture/text/go-threads.strace.txt", DecodeOptions{})
+	var got []string
+	for _, e := range g.events {
+		if e.Kind == flow.KindRequestEnded {
+			got = append(got, fmt.Sprintf("%d %d %v", e.Request.Status, e.Request.Stdin, e.Request.Complete))
+		}
+	}
+	slices.Sort(got)
+	want := []string{"200 0 true", "200 1200 true", "200 1500 true", "200 1800 true", "200 300 true", "200 600 true", "200 900 true"}
+	if !slices.Equal(got, want) || len(g.warnings) > 0 {
+		t.Errorf("requests %q, want %q; warnings %q", got, want, g.warnings)
 	}
 }
