@@ -2,11 +2,13 @@ package commands
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -119,11 +121,17 @@ func (spy *appSpy) ask(t *testing.T, server string, r *cgi.Request, body string)
 	io.Copy(io.Discard, answer.Body)
 	answer.Body.Close()
 	_, r.RemotePort, _ = net.SplitHostPort(c.LocalAddr().String())
+	return spy.next(t, r.Method+" "+r.URL+": HTTP status "+answer.Status)
+}
+
+// next is what the application was asked, soon.
+func (spy *appSpy) next(t *testing.T, what string) *serverRequest {
+	t.Helper()
 	select {
 	case q := <-spy.requests:
 		return q
 	case <-time.After(10 * time.Second):
-		t.Fatalf("%s %s: HTTP status %s, and the application was not asked", r.Method, r.URL, answer.Status)
+		t.Fatalf("%s, and the application was not asked", what)
 		return nil
 	}
 }
@@ -191,5 +199,34 @@ func TestPresetsEqualServers(t *testing.T) {
 				equalRequest(t, tt.name+" "+r.URL, serverNamed(tt.preset), q, r)
 			}
 		})
+	}
+}
+
+// TestPresetEqualsCgiFcgi: the same with cgi-fcgi, whose environment is in the
+// order in which it is given.
+func TestPresetEqualsCgiFcgi(t *testing.T) {
+	t.Parallel()
+	command := wiretest.RealPeer(t, "cgi-fcgi")["command"]
+	names := []string{"REQUEST_METHOD", "SCRIPT_NAME", "SCRIPT_FILENAME", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_PORT"}
+	for _, tt := range []struct{ url, body string }{
+		{"/a.php?x=1", ""},
+		{"/a.php/info", "a=b"},
+		{"/a.php?" + strings.Repeat("q", 20000), ""}, // over several records
+		{"/" + strings.Repeat("p", 8000) + ".php?" + strings.Repeat("q", 100), strings.Repeat("b", 8000)},
+	} {
+		spy := newAppSpy(t)
+		r := cgi.Request{Method: "POST", URL: tt.url, Root: "/srv", ContentLength: int64(len(tt.body)), Server: cgi.Server{Names: names}}
+		params, err := serverNamed("cgi-fcgi").Params(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, command, "-bind", "-connect", spy.addr)
+		cmd.Stdin, cmd.Env = strings.NewReader(tt.body), pairLines(cgi.Pairs(params))
+		if b, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+		equalRequest(t, fmt.Sprintf("%.20s", tt.url), serverNamed("cgi-fcgi"), spy.next(t, "cgi-fcgi is done"), r)
 	}
 }

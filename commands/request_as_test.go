@@ -181,6 +181,7 @@ var serverCaptures = []serverCapture{
 	}},
 	{"nginx-php-starved*", "nginx", func(_ *serverRequest, r *cgi.Request) { r.ContentLength = 200000 }},
 	{"nginx-*", "nginx", nil},
+	{"php-fpm-unix-*", "nginx", nil},
 	{"derived-*", "nginx", nil},
 	{"mtu1500-nginx*", "nginx", nil},
 	{"any-sll2-nginx*", "nginx", nil},
@@ -216,6 +217,10 @@ var serverCaptures = []serverCapture{
 	}},
 	{"caddy-*", "caddy", nil},
 
+	{"cgi-fcgi-unix-*", "cgi-fcgi", func(_ *serverRequest, r *cgi.Request) {
+		r.Header, r.ServerPort, r.Server.Path, r.URL = nil, "", "/usr/bin", "/echo.php?c=1"
+		r.Server.Names = []string{"PATH", "SCRIPT_FILENAME", "SCRIPT_NAME", "REQUEST_METHOD", "QUERY_STRING"}
+	}},
 	{"cgi-fcgi-*", "cgi-fcgi", func(q *serverRequest, r *cgi.Request) {
 		r.Header, r.ServerPort, r.Server.Path = nil, "", "/usr/bin"
 		r.Server.Names = []string{"PATH", "SCRIPT_FILENAME", "REQUEST_METHOD", "SCRIPT_NAME", "QUERY_STRING"}
@@ -268,6 +273,8 @@ func TestPresetsEqualCaptures(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatal("no captures", err)
 	}
+	names = append(names, "capture/text/nginx-unix-get-xx.strace.txt", "capture/text/cgi-fcgi-unix-get.strace.txt")
+	names = append(names, "capture/text/php-fpm-unix-get-xx.strace.txt", "capture/text/php-fpm-unix-post-xx.strace.txt")
 	total := map[string]int{}
 	for _, name := range names {
 		stem, _, _ := strings.Cut(path.Base(name), ".")

@@ -1,6 +1,7 @@
 package cgi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ var caddy = Preset{
 	rows: []row{
 		{name: "AUTH_TYPE", value: nothing, source: "constant"},
 		{name: "CONTENT_LENGTH", value: caddyLength, source: "the size of the body, -1 if it is not known"},
-		{name: "CONTENT_TYPE", value: contentType, source: "the header field Content-Type"},
+		{name: "CONTENT_TYPE", value: caddyType, source: "the header field Content-Type, or that of a form where a body is due"},
 		{name: "GATEWAY_INTERFACE", value: cgi11, source: "constant"},
 		{name: "PATH_INFO", value: info, source: "what split_path leaves of the path"},
 		{name: "QUERY_STRING", value: query, source: "what follows ? in the URL"},
@@ -48,7 +49,7 @@ var caddy = Preset{
 		{name: "HTTPS", value: https, optional: true, source: "on, as the connection has TLS"},
 		{name: "SSL_PROTOCOL", value: ifTLS("TLSv1.3"), optional: true, source: "of the connection"},
 		{name: "SSL_CIPHER", value: ifTLS("TLS_AES_128_GCM_SHA256"), optional: true, source: "of the connection"},
-		{expand: caddyHeader.params},
+		{expand: caddyFields},
 		{name: "HTTP_X_FORWARDED_FOR", value: remoteAddr, source: "the HTTP client's address"},
 		{name: "HTTP_X_FORWARDED_HOST", value: hostField, source: "the header field Host"},
 		{name: "HTTP_X_FORWARDED_PROTO", value: scheme, source: "that of the connection"},
@@ -56,16 +57,56 @@ var caddy = Preset{
 }
 
 var caddyHeader = headerRules{join: commas, name: func(field string) string {
-	if isField(field, "Host", "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
+	if isField(field, "Host", "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Trailer",
 		"Transfer-Encoding", "Upgrade", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto") {
 		return ""
 	}
 	return httpName(field)
 }}
 
+// caddyFields are the parameters of the header, without the fields that
+// Connection names; TE stays if it is about trailers, and User-Agent is always
+// there.
+func caddyFields(p *parts) []Param {
+	passed := *p
+	passed.header = slices.DeleteFunc(slices.Clone(p.header), func(f Field) bool {
+		if isField(f.Name, "TE") {
+			return !listed(f.Value, "trailers")
+		}
+		return slices.ContainsFunc(p.header, func(c Field) bool { return isField(c.Name, "Connection") && listed(c.Value, f.Name) })
+	})
+	params := caddyHeader.params(&passed)
+	if !slices.ContainsFunc(p.header, func(f Field) bool { return isField(f.Name, "User-Agent") }) {
+		params = append(params, Param{wire.NewPair("HTTP_USER_AGENT", ""), "constant, as the header has no User-Agent"})
+	}
+	return params
+}
+
+// listed reports whether a field's value, a list, has a word, in any case.
+func listed(value, word string) bool {
+	for item := range strings.SplitSeq(value, ",") {
+		if strings.EqualFold(strings.TrimSpace(item), word) {
+			return true
+		}
+	}
+	return false
+}
+
 func nothing(*parts) string { return "" }
 
-func caddyLength(p *parts) string { return strconv.FormatInt(max(p.r.ContentLength, -1), 10) }
+func caddyLength(p *parts) string {
+	if p.method == "HEAD" || p.method == "OPTIONS" {
+		return "0"
+	}
+	return strconv.FormatInt(max(p.r.ContentLength, -1), 10)
+}
+
+func caddyType(p *parts) string {
+	if p.contentType == "" && p.method != "GET" && p.method != "HEAD" && p.method != "OPTIONS" {
+		return "application/x-www-form-urlencoded"
+	}
+	return p.contentType
+}
 
 func hostField(p *parts) string {
 	for _, f := range p.header {

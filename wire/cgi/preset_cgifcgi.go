@@ -9,12 +9,12 @@ import "github.com/fcgiscope/fcgiscope/wire"
 //
 // PARAMS are padded to 8 and fill records of 8184 bytes, across which pairs are
 // split: php-fpm takes no more than one. The body is not padded, and makes a
-// record for each read.
+// record for each read from its standard input, of 8184 bytes at most.
 var cgiFcgi = Preset{
 	Name:   "cgi-fcgi",
 	Help:   "cgi-fcgi 2.4 of libfcgi, with the variables that people give it",
 	Roles:  []wire.Role{wire.Responder},
-	Layout: Layout{Pad: cgiFcgiPad, Params: 8184, Body: 8192, SplitPairs: true},
+	Layout: Layout{Pad: cgiFcgiPad, Params: 8184, Body: 8184, SplitPairs: true},
 	names:  cgiFcgiNames,
 	rows: []row{
 		{name: "PATH", value: searchPath, source: "the environment"},

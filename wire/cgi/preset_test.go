@@ -43,7 +43,7 @@ func headerPairs(pairs []wire.Pair) string {
 }
 
 // TestPresetHeaders is what real nginx 1.22.1, Apache 2.4.71 and lighttpd 1.4.69
-// made of these fields.
+// made of these fields, and what Caddy's source does.
 func TestPresetHeaders(t *testing.T) {
 	t.Parallel()
 	r := Request{Method: "POST", URL: "/a.php", ContentLength: 4, Header: []Field{
@@ -60,8 +60,8 @@ func TestPresetHeaders(t *testing.T) {
 		"lighttpd": "CONTENT_LENGTH=4\nHTTP_HOST=h:81\n" + dups + "HTTP_UNDER_SCORE=u\nHTTP_X_DOT=d\nHTTP_AUTHORIZATION=Basic am9lOnB3\n" +
 			"HTTP_COOKIE=a=1; b=2\nHTTP_TE=trailers\nHTTP_CONNECTION=close\nHTTP_CONTENT_LENGTH=4\nCONTENT_TYPE=t/t",
 		"caddy": "CONTENT_LENGTH=4\nCONTENT_TYPE=t/t\nHTTP_HOST=h:81\n" + dups + "HTTP_UNDER_SCORE=u\nHTTP_X.DOT=d\nHTTP_X_EMPTY=\nHTTP_PROXY=evil\n" +
-			"HTTP_AUTHORIZATION=Basic am9lOnB3\nHTTP_COOKIE=a=1, b=2\nHTTP_CONTENT_LENGTH=4\nHTTP_CONTENT_TYPE=t/t\n" +
-			"HTTP_X_FORWARDED_FOR=127.0.0.1\nHTTP_X_FORWARDED_HOST=h:81\nHTTP_X_FORWARDED_PROTO=http",
+			"HTTP_AUTHORIZATION=Basic am9lOnB3\nHTTP_COOKIE=a=1, b=2\nHTTP_TE=trailers\nHTTP_CONTENT_LENGTH=4\nHTTP_CONTENT_TYPE=t/t\n" +
+			"HTTP_USER_AGENT=\nHTTP_X_FORWARDED_FOR=127.0.0.1\nHTTP_X_FORWARDED_HOST=h:81\nHTTP_X_FORWARDED_PROTO=http",
 	} {
 		if got := headerPairs(pairsOf(t, name, r)); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
@@ -104,6 +104,25 @@ func TestPresetURLs(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: %s: %s = %q, want %q", tt.preset, tt.url, tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestPresetCaddyAsProxy: what Caddy's source does.
+func TestPresetCaddyAsProxy(t *testing.T) {
+	t.Parallel()
+	r := Request{URL: "/a.php", Header: []Field{{"Host", "h"}, {"User-Agent", "u"}, {"Connection", "close, X-Hop"}, {"X-Hop", "1"}, {"TE", "gzip"}, {"X-Forwarded-For", "127.0.0.9"}}}
+	want := "CONTENT_LENGTH=0\nCONTENT_TYPE=\nHTTP_HOST=h\nHTTP_USER_AGENT=u\n" +
+		"HTTP_X_FORWARDED_FOR=127.0.0.1\nHTTP_X_FORWARDED_HOST=h\nHTTP_X_FORWARDED_PROTO=http"
+	if got := headerPairs(pairsOf(t, "caddy", r)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for method, want := range map[string]string{"DELETE": "3 application/x-www-form-urlencoded", "OPTIONS": "0 ", "GET": "3 "} {
+		pairs := pairsOf(t, "caddy", Request{Method: method, URL: "/a.php", ContentLength: 3})
+		length, _ := wire.Lookup(pairs, "CONTENT_LENGTH")
+		kind, _ := wire.Lookup(pairs, "CONTENT_TYPE")
+		if got := string(length) + " " + string(kind); got != want {
+			t.Errorf("%s: %q, want %q", method, got, want)
 		}
 	}
 }
