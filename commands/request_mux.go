@@ -34,13 +34,15 @@ func (r *runner) mux(ctx context.Context, n int) error {
 		if body == nil {
 			body = strings.NewReader("")
 		}
-		arrive := sync.OnceFunc(gate.arrive)
+		begun := make(chan struct{})
+		arrive := sync.OnceFunc(func() { close(begun); gate.arrive() })
 		x.request.Stdin = &held{body, arrive, gate.open}
 		all[i] = x
 		running.Go(func() {
 			defer arrive()
 			ends[i] = x.run(ctx, r.conn)
 		})
+		<-begun // in the order of their ids
 	}
 	running.Wait()
 	how := flow.CloseByServer
