@@ -303,13 +303,22 @@ func (d *dumper) openError(name string, err error) error {
 	return fmt.Errorf("%s: %s", name, plain(err))
 }
 
+// maxWarnings is how many places that are damaged are told of in one input.
+const maxWarnings = 20
+
 // warn tells of damage in an input, a line each.
 func (d *dumper) warn(name string) func(error) {
+	told := 0
 	return func(err error) {
 		d.keep(pretty.Flush(d.sink))
 		d.damages++
 		d.bar.hide()
-		complain(d.env, name+": "+d.damage(err))
+		switch told++; {
+		case told <= maxWarnings:
+			complain(d.env, name+": "+d.damage(err))
+		case told == maxWarnings+1:
+			complain(d.env, name+": there is more damage, which is not told one by one")
+		}
 	}
 }
 

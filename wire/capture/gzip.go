@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func openGzip(r *bufio.Reader, o Options) (Source, error) {
 	}
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("capture: gzip: %w", err)
+		return nil, fmt.Errorf("capture: %w", zipError(err))
 	}
 	src, _, err := Open(&gunzip{z: z}, Options{depth: o.depth + 1})
 	if err != nil {
@@ -46,7 +47,24 @@ func (g *gunzip) Read(b []byte) (int, error) {
 	n, err := g.z.Read(b)
 	if err != nil && err != io.EOF {
 		g.failed = true
-		err = &InputError{Where: "gzip", Err: err}
+		err = &InputError{Where: "gzip", Err: zipError(err)}
 	}
 	return n, err
+}
+
+// zipError says in words what is wrong with compressed data.
+func zipError(err error) error {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the compressed file is cut")
+	case errors.Is(err, gzip.ErrHeader):
+		return errors.New("no gzip file")
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New("the checksum of the compressed file is wrong: it is damaged")
+	}
+	var corrupt flate.CorruptInputError
+	if errors.As(err, &corrupt) {
+		return fmt.Errorf("the compressed file is damaged before its byte %d", int64(corrupt))
+	}
+	return err
 }

@@ -96,7 +96,10 @@ func (s *nginxSource) Next() (Chunk, error) {
 			err = s.line(line)
 		case err == io.EOF:
 			s.done = true
-			err = s.end()
+			if err := s.end(); err != nil {
+				return Chunk{}, err
+			}
+			continue
 		}
 		if err != nil {
 			return Chunk{}, s.lines.where(err)
@@ -116,7 +119,7 @@ func (s *nginxSource) end() error {
 		s.skip(q)
 	}
 	if !s.debug {
-		return errors.New("nothing of level debug: it takes error_log FILE debug, and an nginx that is built --with-debug (nginx -V)")
+		return &InputError{Where: "nginx's log", Err: errors.New("nothing of level debug: it takes error_log FILE debug, and an nginx that is built --with-debug (nginx -V)")}
 	}
 	return nil
 }
