@@ -26,6 +26,8 @@ type tapOptions struct {
 	repair   string
 	connect  duration
 	drain    duration
+	export   bool
+	diagnose bool
 	args     []string
 }
 
@@ -37,7 +39,10 @@ func (o *tapOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "repair", Category: listenFlags, Usage: "only put right what a --takeover of `PATH` has left that was killed", Destination: &o.repair},
 		durationFlag(listenFlags, "connect-timeout", nil, "longest `TIME` to connect to the application", &o.connect),
 		durationFlag(listenFlags, "drain", nil, "at the end, let connections that are open go on for at most `TIME`", &o.drain),
-	}, o.listening.flags(), o.watching.flags(), o.rotation.flags(outputFlags))
+	}, o.listening.flags(), []cli.Flag{
+		&cli.BoolFlag{Name: "export", Category: outputFlags, Usage: "show each request as the fcgiscope command that sends it again", Destination: &o.export},
+		&cli.BoolFlag{Name: "diagnose", Category: outputFlags, Usage: "say of each request that failed what is likely to have gone wrong", Destination: &o.diagnose},
+	}, o.watching.flags(), o.rotation.flags(outputFlags))
 }
 
 func tapCommand(env *Env) *cli.Command {
@@ -87,6 +92,9 @@ func (o *tapOptions) check() error {
 		return usagef("tap: --takeover PATH is both where to listen and what to pass on to: without --listen and --to")
 	case o.takeover == "" && len(o.addrs) == 0:
 		return withHint(usagef("tap: no address to listen on"), "the web server has to be pointed at it: --listen ADDR; to take the place of the application's socket: --takeover PATH")
+	}
+	if o.export && o.output.format.word != "" {
+		return usagef("tap: --export and --format both say what stdout shows")
 	}
 	return cmp.Or(o.watching.check("tap"), o.rotation.check(&o.recording))
 }

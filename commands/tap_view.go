@@ -1,12 +1,14 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/pretty"
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
@@ -34,7 +36,16 @@ func (o *tapOptions) watchers(env *Env) (*tapShown, error) {
 	s := &tapShown{}
 	screen := o.watching
 	screen.recording = recording{}
-	v, err := screen.view(env, "tap", nil)
+	more := map[string]pretty.Sink{}
+	if o.export {
+		// The commands are the result, in place of a line a request.
+		screen.silent = screen.output.format.word == ""
+		more["commands"] = newLineExporter(env.Stdout, cmp.Or(o.takeover, o.to))
+	}
+	if o.diagnose {
+		more["diagnosis"] = diagnosing(env)
+	}
+	v, err := screen.view(env, "tap", nil, more)
 	if err != nil {
 		return nil, err
 	}

@@ -41,15 +41,16 @@ func (o *watching) check(command string) error {
 // watcher starts what the user wants; nil if that is nothing. inputs are files
 // that are read, and must not be recorded to.
 func (o *watching) watcher(env *Env, command string, inputs []string) (*watcher, error) {
-	v, err := o.view(env, command, inputs)
+	v, err := o.view(env, command, inputs, nil)
 	if v == nil || err != nil {
 		return nil, err
 	}
 	return watch(v), nil
 }
 
-// view makes what the user wants to see and keep; nil if that is nothing.
-func (o *watching) view(env *Env, command string, inputs []string) (*view, error) {
+// view makes what the user wants to see and keep, and what else a command
+// shows, by a name for it; nil if that is nothing.
+func (o *watching) view(env *Env, command string, inputs []string, more map[string]pretty.Sink) (*view, error) {
 	name := o.output.format.word
 	if name == "" && !o.silent {
 		name = "summary"
@@ -91,6 +92,9 @@ func (o *watching) view(env *Env, command string, inputs []string) (*view, error
 			return nil, err
 		}
 		add(o.recording.file, r)
+	}
+	for what, sink := range more {
+		add(what, sink)
 	}
 	if len(v.all) == 0 {
 		return nil, nil

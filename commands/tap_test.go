@@ -1,0 +1,197 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// A tapRun is a tap that runs in a test.
+type tapRun struct {
+	stdout, stderr *awaited
+	addr           string // where it listens, of TCP
+	interrupt      func()
+	code           chan int
+}
+
+var tappingAt = regexp.MustCompile(`tapping tcp:(\S+),`)
+
+// startTap runs tap until end is called.
+func startTap(t *testing.T, args ...string) *tapRun {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	r := &tapRun{stdout: await("\x00", 1), stderr: await("fcgiscope: tapping ", 1), interrupt: interrupt, code: make(chan int, 1)}
+	env, _, _ := testEnv("")
+	env.Stdout, env.Stderr = r.stdout, r.stderr
+	go func() { r.code <- Main(ctx, append([]string{"fcgiscope", "tap"}, args...), env) }()
+	t.Cleanup(interrupt)
+	r.stderr.wait(t)
+	if m := tappingAt.FindStringSubmatch(r.stderr.String()); m != nil {
+		r.addr = m[1]
+	}
+	return r
+}
+
+// end ends it and checks that it ended well.
+func (r *tapRun) end(t *testing.T) {
+	t.Helper()
+	r.interrupt()
+	if code := <-r.code; code != 0 {
+		t.Errorf("tap: exit code %d: %s", code, r.stderr)
+	}
+}
+
+// TestTapBetweenNginxAndPHP: nginx's clients get what php-fpm says, what is
+// recorded is what tcpdump sees, and Wireshark reads it.
+func TestTapBetweenNginxAndPHP(t *testing.T) {
+	t.Parallel()
+	needCapture(t)
+	fpm := wiretest.RealPeer(t, "php-fpm")
+	dir := t.TempDir()
+	recorded, dumped := filepath.Join(dir, "recorded.pcapng"), filepath.Join(dir, "tcpdump.pcap")
+	tap := startTap(t, "--listen", "127.0.0.1:0", "--to", fpm["tcp"], "--record", recorded, "-f", "summary")
+	_, port, err := net.SplitHostPort(tap.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endTcpdump := startTcpdump(t, dumped, port)
+	nginx := wiretest.RealPeer(t, "nginx", "--to", tap.addr, "root="+fpm["root"])
+
+	body := make([]byte, 200_000)
+	rand.NewChaCha8([32]byte{}).Read(body)
+	const requests = 12
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			r, err := http.Post(nginx["http"]+"/echo.php?n="+strconv.Itoa(i), "application/octet-stream", bytes.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			if got, err := io.ReadAll(r.Body); err != nil || !bytes.HasSuffix(got, body) {
+				t.Errorf("request %d: %d bytes, %v", i, len(got), err)
+			}
+		})
+	}
+	all.Wait()
+	tap.end(t)
+	if got := strings.Count(tap.stdout.String(), " POST /echo.php?n="); got != requests {
+		t.Errorf("%d lines for %d requests:\n%s", got, requests, tap.stdout)
+	}
+	endTcpdump(func() bool {
+		return strings.Count(runMain(t, "", "dump", dumped, "--port", port, "-f", "jsonl").stdout, `"event":"closed","`) >= requests
+	})
+	read := func(file string) []string {
+		got := runMain(t, "", append([]string{"dump", file, "--port", port, "--events", "record,pair,request,finding"}, stableJSON...)...)
+		if got.code != 0 {
+			t.Errorf("dump %s: %s", file, got.stderr)
+		}
+		return sortedLines(connNumbers.ReplaceAllString(got.stdout, ""))
+	}
+	if d := cmp.Diff(read(dumped), read(recorded)); d != "" {
+		t.Errorf("-tcpdump +tap:\n%.3000s", d)
+	}
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("missing peer: tshark")
+	}
+	out, err := exec.Command("tshark", "-n", "-r", recorded, "-d", "tcp.port=="+port+",fcgi", "-Y", "_ws.malformed || tcp.analysis.flags").CombinedOutput()
+	if rest := strings.ReplaceAll(string(out), "Running as user \"root\" and group \"root\". This could be dangerous.\n", ""); err != nil || rest != "" {
+		t.Errorf("tshark: %v: %.1000s", err, rest)
+	}
+}
+
+// connNumbers differ: the order in which connections are accepted is not that
+// of their first packets.
+var connNumbers = regexp.MustCompile(`"conn":\d+,`)
+
+// TestTapTakesOverPHP: the socket of a php-fpm, which is reloaded meanwhile.
+func TestTapTakesOverPHP(t *testing.T) {
+	t.Parallel()
+	fpm := wiretest.RealPeer(t, "php-fpm")
+	pid, err := strconv.Atoi(fpm["pid"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() {
+		t.Helper()
+		if got := runMain(t, "", "request", fpm["unix"], "/hello.php", "--root", fpm["root"]); got.code != 0 || got.stdout != "hello\n" {
+			t.Errorf("exit code %d, %q, %s", got.code, got.stdout, got.stderr)
+		}
+	}
+	tap := startTap(t, "--takeover", fpm["unix"])
+	ask()
+	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	// It keeps its socket, wherever that is, and takes connections again when it
+	// is there again.
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		got := runMain(t, "", "request", fpm["unix"], "/ping", "--max-time", "5")
+		if got.code == 0 && got.stdout == "pong" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not again: %s", got.stderr)
+		}
+	}
+	ask()
+	tap.end(t)
+	if got := strings.Count(tap.stdout.String(), "GET /hello.php 200"); got != 2 {
+		t.Errorf("%d requests seen:\n%s", got, tap.stdout)
+	}
+	ask()
+	if left, _ := filepath.Glob(fpm["unix"] + ".*"); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestTapUnderLoad: clients that go away in the middle leave nothing behind,
+// and harm nobody else's bytes.
+func TestTapUnderLoad(t *testing.T) {
+	t.Parallel()
+	fpm := wiretest.RealPeer(t, "php-fpm")
+	tap := startTap(t, "--listen", "127.0.0.1:0", "--to", fpm["unix"], "--record", filepath.Join(t.TempDir(), "r.pcapng"), "-f", "requests", "--diagnose")
+	want := sha256.Sum256([]byte(runMain(t, "", "request", fpm["unix"], "/big.php?n=3000000", "--root", fpm["root"]).stdout))
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for range 5 {
+				if i%2 == 0 { // takes the beginning only
+					c, err := net.Dial("tcp", tap.addr)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					io.WriteString(c, "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+					c.Close()
+					continue
+				}
+				got := runMain(t, "", "request", tap.addr, "/big.php?n=3000000", "--root", fpm["root"])
+				if sum := sha256.Sum256([]byte(got.stdout)); got.code != 0 || sum != want {
+					t.Errorf("%d bytes: %s", len(got.stdout), got.stderr)
+				}
+			}
+		})
+	}
+	all.Wait()
+	tap.end(t)
+}
