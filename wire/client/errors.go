@@ -3,8 +3,8 @@ package client
 import (
 	"errors"
 	"fmt"
-	"syscall"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
