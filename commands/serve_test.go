@@ -1,0 +1,351 @@
+//go:build linux
+
+package commands
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// A raw connection to serve.
+type rawConn struct {
+	net.Conn
+	*wire.Reader
+	t testing.TB
+}
+
+func dialServe(t testing.TB, addr string) *rawConn {
+	t.Helper()
+	network := "tcp"
+	if strings.Contains(addr, "/") {
+		network = "unix"
+	}
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return &rawConn{c, wire.NewReader(c), t}
+}
+
+func (c *rawConn) send(recs ...wire.Record) {
+	c.t.Helper()
+	if _, err := c.Write(out(recs...)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// begin begins a request whose STDIN is not ended.
+func (c *rawConn) begin(id uint16, flags wire.Flags, params ...string) {
+	c.t.Helper()
+	var block []byte
+	for _, p := range params {
+		name, value, _ := strings.Cut(p, "=")
+		block = wire.NewPair(name, value).Append(block)
+	}
+	recs := []wire.Record{wire.BeginRecord(id, wire.Responder, flags)}
+	if len(block) > 0 {
+		recs = append(recs, wire.NewRecord(wire.TypeParams, id, block))
+	}
+	c.send(append(recs, wire.NewRecord(wire.TypeParams, id, nil))...)
+}
+
+// values asks for the values and returns them as text; all that was sent before
+// has been seen then.
+func (c *rawConn) values() string {
+	c.t.Helper()
+	var names []byte
+	for _, n := range wire.ValueNames() {
+		names = wire.NewPair(n, "").Append(names)
+	}
+	c.send(wire.NewRecord(wire.TypeGetValues, 0, names))
+	rec, err := c.ReadRecord()
+	if err != nil || rec.Type != wire.TypeGetValuesResult {
+		c.t.Fatalf("%+v, %v; want GET_VALUES_RESULT", rec, err)
+	}
+	var text []string
+	for rest := rec.Content; len(rest) > 0; {
+		p, n := wire.ParsePair(rest)
+		text = append(text, string(p.Name)+"="+string(p.Value))
+		rest = rest[n:]
+	}
+	return strings.Join(text, " ")
+}
+
+// end reads to END_REQUEST and returns STDOUT before it.
+func (c *rawConn) end() (stdout string, end wire.EndRequest) {
+	c.t.Helper()
+	for {
+		rec, err := c.ReadRecord()
+		if err != nil {
+			c.t.Fatalf("after %q: %v", stdout, err)
+		}
+		switch rec.Type {
+		case wire.TypeStdout:
+			stdout += string(rec.Content)
+		case wire.TypeEndRequest:
+			if end, err = wire.ParseEndRequest(rec.Content); err != nil {
+				c.t.Fatal(err)
+			}
+			return stdout, end
+		}
+	}
+}
+
+// TestServeLimits: the limits are told, and hold.
+func TestServeLimits(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, "echo", "--listen", "127.0.0.1:0", "--mpxs", "0", "--max-reqs", "2", "--max-conns", "7")
+	c := dialServe(t, s.addr)
+	if got, want := c.values(), "FCGI_MAX_CONNS=7 FCGI_MAX_REQS=2 FCGI_MPXS_CONNS=0"; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+	c.begin(1, wire.KeepConn)
+	c.begin(2, wire.KeepConn)
+	if _, end := c.end(); end.Status != wire.CantMultiplex {
+		t.Errorf("second on the connection: %v", end.Status)
+	}
+	second, third := dialServe(t, s.addr), dialServe(t, s.addr)
+	second.begin(1, wire.KeepConn)
+	second.values()
+	third.begin(1, wire.KeepConn)
+	if _, end := third.end(); end.Status != wire.Overloaded {
+		t.Errorf("third request: %v", end.Status)
+	}
+	c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+	if _, end := c.end(); end.Status != wire.RequestComplete {
+		t.Errorf("the first: %v", end.Status)
+	}
+}
+
+// TestServeMaxConns: a connection beyond --max-conns waits for another's end.
+func TestServeMaxConns(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, "echo", "--listen", "127.0.0.1:0", "--max-conns", "1")
+	first := dialServe(t, s.addr)
+	first.values()
+	second := dialServe(t, s.addr)
+	second.send(wire.NewRecord(wire.TypeGetValues, 0, nil))
+	first.values() // it is still the only one that is served
+	if strings.Contains(s.stdout.String(), "1/") {
+		t.Error("the second is served")
+	}
+	first.Close()
+	if rec, err := second.ReadRecord(); err != nil || rec.Type != wire.TypeGetValuesResult {
+		t.Errorf("the second: %+v, %v", rec, err)
+	}
+}
+
+// TestServeAllow: others are disconnected, and that is said.
+func TestServeAllow(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, "echo", "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--allow", "::1")
+	eventually(t, "both are served", func() bool { return strings.Count(s.stderr.String(), "\n") == 2 })
+	_, six, _ := strings.Cut(strings.Split(s.stderr.String(), "\n")[1], " on tcp:")
+	dialServe(t, six).values()
+	c := dialServe(t, s.addr)
+	if _, err := c.ReadRecord(); err == nil {
+		t.Error("127.0.0.1 is let in")
+	}
+	eventually(t, "it is told", func() bool { return strings.Contains(s.stderr.String(), "is not among the allowed addresses") })
+}
+
+// TestServeDrains: requests that have begun are answered after an interrupt,
+// and nobody else is.
+func TestServeDrains(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, "echo", "--listen", "127.0.0.1:0")
+	c := dialServe(t, s.addr)
+	c.begin(1, wire.KeepConn, "REQUEST_URI=/late")
+	c.values()
+	code := make(chan int, 1)
+	go func() { code <- s.stop() }()
+	eventually(t, "nobody is let in", func() bool {
+		other, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			other.Close()
+		}
+		return err != nil
+	})
+	c.send(wire.NewRecord(wire.TypeStdin, 1, []byte("the body")), wire.NewRecord(wire.TypeStdin, 1, nil))
+	if stdout, end := c.end(); !strings.HasSuffix(stdout, "the body") || end.AppStatus != 0 {
+		t.Errorf("%q, %+v", stdout, end)
+	}
+	if got := <-code; got != 0 || !strings.Contains(s.stdout.String(), " /late 200 ") {
+		t.Errorf("exit code %d\n%s%s", got, s.stdout, s.stderr)
+	}
+}
+
+// TestServeInterruptedTwice: the second interrupt does not wait.
+func TestServeInterruptedTwice(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(wiretest.SocketDir(t), "app")
+	env, _, _ := testEnv("")
+	interrupts := make(chan os.Signal, 1)
+	env.Interrupts = func() (<-chan os.Signal, func()) { return interrupts, func() {} }
+	stderr := &syncBuffer{}
+	env.Stdout, env.Stderr = io.Discard, stderr
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := make(chan int, 1)
+	go func() { code <- Main(ctx, []string{"fcgiscope", "serve", "echo", "--listen", path}, env) }()
+	eventually(t, "serve listens", func() bool { return strings.Contains(stderr.String(), "\n") })
+	c := dialServe(t, path)
+	c.begin(1, wire.KeepConn)
+	c.values()
+	cancel()
+	eventually(t, "it ends", func() bool {
+		select {
+		case interrupts <- os.Interrupt: // the first may count as the one before
+		default:
+		}
+		return len(code) > 0
+	})
+	if got := <-code; got != 130 || !strings.Contains(stderr.String(), "cut short") {
+		t.Errorf("exit code %d, stderr %s", got, stderr)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the socket: %v", err)
+	}
+}
+
+// TestServeSystemd: the sockets that LISTEN_FDS names.
+func TestServeSystemd(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	f, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command("/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec "+exe+" serve hello")
+	cmd.ExtraFiles = []*os.File{f}
+	said := &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got := runMain(t, "", "request", ln.Addr().String(), "/")
+	if got.stdout != "Hello from fcgiscope.\n" {
+		t.Errorf("%+v", got)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), "serving hello on fd:3\n") {
+		t.Errorf("%v, it said %s", err, said)
+	}
+}
+
+// TestServeAbuse: peers that read slowly, break off uploads and leave programs
+// hanging leave no process and no descriptor behind.
+func TestServeAbuse(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := wiretest.SocketDir(t)
+	hangs := filepath.Join(dir, "hangs")
+	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nprintf 'A: b\\n\\n'\nhead -c 300000 /dev/zero\nsleep 60 &\nsleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "app")
+	cmd := exec.Command(exe, "serve", "exec", hangs, "--listen", socket)
+	said := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	pid := cmd.Process.Pid
+	eventually(t, "serve listens", func() bool {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	idle := 0
+	eventually(t, "nothing is open", func() bool {
+		before := idle
+		idle = descriptors(t, pid)
+		return idle == before
+	})
+	for i := range 30 {
+		c := dialServe(t, socket)
+		c.begin(1, 0, "REQUEST_URI=/"+strconv.Itoa(i))
+		switch i % 3 {
+		case 0: // an upload that breaks off
+			c.send(wire.NewRecord(wire.TypeStdin, 1, make([]byte, 40000)))
+			if i%2 == 0 {
+				c.Write([]byte{1, 5, 0})
+			}
+		case 1: // reads a little and leaves
+			c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+			if _, err := c.ReadRecord(); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			c.send(wire.AbortRecord(1))
+		}
+		c.Close()
+	}
+	eventually(t, "no program is left", func() bool { return len(children(t, pid)) == 0 })
+	eventually(t, "no descriptor is left", func() bool { return descriptors(t, pid) <= idle+2 }) // the poller's, and /dev/null
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v, it said %s", err, said)
+	}
+}
+
+func descriptors(t *testing.T, pid int) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// children returns the processes that pid has started and not collected.
+func children(t *testing.T, pid int) []string {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no list of children: %v", err)
+	}
+	var list []string
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		list = append(list, strings.Fields(string(b))...)
+	}
+	return list
+}
