@@ -166,7 +166,7 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	}
 	defer in.close()
 	if o.params.as.shows() {
-		return o.params.showAs(env, in)
+		return o.params.showAs(env, in, o.redaction.redactor())
 	}
 	req, notes, err := o.params.build(in)
 	if err != nil {

@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/cgi"
 	"github.com/fcgiscope/fcgiscope/wire/client"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+	"github.com/fcgiscope/fcgiscope/wire/redact"
 )
 
 // asOptions make requests as web servers make them.
@@ -113,22 +117,52 @@ func (t target) asApache() string {
 	return "localhost"
 }
 
-// showAs prints what would be sent, and where it comes from.
-func (o *paramOptions) showAs(env *Env, in *input) error {
+// showAs prints what would be sent, and where it comes from; mask is nil if
+// nothing is to be masked.
+func (o *paramOptions) showAs(env *Env, in *input, mask *redact.Redactor) error {
 	server := o.as.server()
 	m, err := o.make(in, server)
 	if err != nil {
 		return err
 	}
 	if o.as.diff.word == "" {
-		return printSources(env, o.as.json, m)
+		sources := m.sources()
+		m.pairs = masked(mask, m)
+		return printSources(env, o.as.json, m, sources)
 	}
 	other := serverNamed(o.as.diff.word)
 	n, err := o.make(in, other)
 	if err != nil {
 		return err
 	}
+	m.pairs, n.pairs = masked(mask, m), masked(mask, n)
 	return printDiff(env, o.as.json, [2]*cgi.Preset{server, other}, [2]made{m, n})
+}
+
+// masked returns the pairs as they would be shown if they were sent.
+func masked(mask *redact.Redactor, m made) []wire.Pair {
+	if mask == nil {
+		return m.pairs
+	}
+	var sent bytes.Buffer
+	w := wire.NewWriter(&sent)
+	_ = w.WriteRecord(wire.BeginRecord(1, m.request.Role, 0)) // a buffer takes everything
+	params := w.Pairs(wire.TypeParams, 1)
+	for _, p := range m.pairs {
+		_ = params.WritePair(p)
+	}
+	_ = params.Close()
+	_ = w.Flush()
+	var shown []byte
+	c := flow.Conn{Info: &flow.ConnInfo{}, Whole: true}
+	c.Feed(wire.ToApp, time.Time{}, sent.Bytes(), func(e *flow.Event) {
+		mask.Event(e)
+		if e.Kind == flow.KindRecord && e.Header.Type == wire.TypeParams {
+			shown = append(shown, e.Data...)
+		}
+	})
+	pairs, _ := wire.ParsePairs(shown) // masking keeps lengths
+	return pairs
 }
 
 // sources returns where each of the pairs comes from: from the preset, unless a
@@ -153,8 +187,7 @@ func (m *made) sources() []string {
 }
 
 // printSources prints the parameters and their sources.
-func printSources(env *Env, json bool, m made) error {
-	sources := m.sources()
+func printSources(env *Env, json bool, m made, sources []string) error {
 	var lines []byte
 	var rows [][]string
 	for i, p := range m.pairs {

@@ -212,7 +212,7 @@ func TestPresetEqualsCgiFcgi(t *testing.T) {
 		{"/a.php?x=1", ""},
 		{"/a.php/info", "a=b"},
 		{"/a.php?" + strings.Repeat("q", 20000), ""}, // over several records
-		{"/" + strings.Repeat("p", 8000) + ".php?" + strings.Repeat("q", 100), strings.Repeat("b", 8000)},
+		{"/" + strings.Repeat("p", 8000) + ".php?" + strings.Repeat("q", 100), strings.Repeat("b", 9000)},
 	} {
 		spy := newAppSpy(t)
 		r := cgi.Request{Method: "POST", URL: tt.url, Root: "/srv", ContentLength: int64(len(tt.body)), Server: cgi.Server{Names: names}}

@@ -346,7 +346,7 @@ func equalRequest(t *testing.T, name string, s *cgi.Preset, q *serverRequest, r 
 		if !bytes.HasPrefix(ours.Bytes(), q.raw) {
 			t.Errorf("%s: records differ: %s", name, firstDifference(ours.Bytes(), q.raw))
 		}
-	case q.pieces == 2 && len(q.stdin) < 16<<10: // nginx had it in two buffers
+	case s.Name == "nginx" && q.pieces == 2 && len(q.stdin) < 16<<10: // it had the body in two buffers
 		if at := bytes.Index(q.raw, q.params) + len(q.params); !bytes.HasPrefix(ours.Bytes(), q.raw[:at]) {
 			t.Errorf("%s: records before STDIN differ: %s", name, firstDifference(ours.Bytes(), q.raw))
 		}
