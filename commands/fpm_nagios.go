@@ -31,7 +31,7 @@ func fpmNagios(ctx context.Context, env *Env, o fpmCheckOptions) error {
 		if writeErr := write(env.Stdout, []byte("FPM UNKNOWN - "+pretty.Clean(plain(err))+"\n")); writeErr != nil {
 			return writeErr
 		}
-		return silenced{statusError{nagiosUnknown, err}}
+		return silenced{withStatus(nagiosUnknown, err)}
 	}
 	state := nagiosOK
 	var words, data []string
@@ -56,7 +56,7 @@ func fpmNagios(ctx context.Context, env *Env, o fpmCheckOptions) error {
 	if err := write(env.Stdout, []byte(line+"\n")); err != nil || state == nagiosOK {
 		return err
 	}
-	return silenced{statusError{state, errors.New(line)}}
+	return silenced{withStatus(state, errors.New(line))}
 }
 
 // nagios judges one pool. That it cannot be reached, or does not answer, is

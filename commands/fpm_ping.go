@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -96,5 +97,14 @@ func asHealthcheck(on bool, err error) error {
 	if !on || err == nil || isReaderGone(err) {
 		return err
 	}
-	return statusError{1, err}
+	return withStatus(1, err)
+}
+
+// withStatus ends the program with a code of another system, also after an
+// interrupt.
+func withStatus(code int, err error) error {
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	return ended{statusError{code, err}}
 }

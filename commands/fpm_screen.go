@@ -91,7 +91,8 @@ const (
 	screenOff = "\x1b[?25h\x1b[?1049l"
 )
 
-func newScreen(ctx context.Context, env *Env) (*screen, error) {
+// newScreen prepares the terminal; enough is called when the user wants to end.
+func newScreen(ctx context.Context, enough func(), env *Env) (*screen, error) {
 	s := &screen{env: env, full: env.Terminal.Stdout && env.Getenv("TERM") != "dumb"}
 	if !s.full {
 		return s, nil
@@ -103,7 +104,7 @@ func newScreen(ctx context.Context, env *Env) (*screen, error) {
 		}
 		s.restore = append(s.restore, restore)
 		s.keys = make(chan byte)
-		go readKeys(ctx, env, s.keys)
+		go readKeys(ctx, enough, env, s.keys)
 	}
 	if err := write(env.Stdout, []byte(screenOn)); err != nil {
 		s.close()
@@ -113,17 +114,24 @@ func newScreen(ctx context.Context, env *Env) (*screen, error) {
 	return s, nil
 }
 
-// readKeys passes keys on. Nothing can end a read of standard input: it is left
+// ctrlC is what Ctrl-C is when the terminal gives every key.
+const ctrlC = 3
+
+// readKeys passes keys on, but for those that end it. Nothing can end a read of standard input: it is left
 // where it is, because the process is about to end.
-func readKeys(ctx context.Context, env *Env, keys chan<- byte) {
+func readKeys(ctx context.Context, enough func(), env *Env, keys chan<- byte) {
 	for {
 		var key [1]byte
 		n, err := env.Stdin.Read(key[:])
 		if err != nil {
 			return
 		}
-		if n == 0 {
+		switch {
+		case n == 0:
 			continue
+		case key[0] == 'q' || key[0] == 'Q' || key[0] == ctrlC:
+			enough() // also while a pool is being asked
+			return
 		}
 		select {
 		case keys <- key[0]:
@@ -164,7 +172,9 @@ func (s *screen) show(title string, lines []string) error {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(clipColumns(line, room(s.env.Terminal.Width)) + "\x1b[K")
+		// The last column stays empty: behind a character in it, terminals differ
+		// in what \x1b[K erases.
+		b.WriteString(clipColumns(line, room(s.env.Terminal.Width)-1) + "\x1b[K")
 	}
 	b.WriteString("\x1b[J")
 	return write(s.env.Stdout, []byte(b.String()))

@@ -77,7 +77,7 @@ func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 	defer pools.close()
 	ctx, cancel := o.targets.timing.limit(ctx)
 	defer cancel()
-	s, err := newScreen(ctx, env)
+	s, err := newScreen(ctx, cancel, env)
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,6 @@ func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 				asked = true
 			case key := <-s.keys:
 				switch key {
-				case 'q', 'Q', ctrlC:
-					return nil
 				case 's':
 					t.order = (t.order + 1) % len(topOrders)
 				case ' ':
@@ -117,9 +115,6 @@ func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 		}
 	}
 }
-
-// ctrlC is what Ctrl-C is when the terminal gives every key.
-const ctrlC = 3
 
 // A topWorker is a worker and what can be said of it by now.
 type topWorker struct {
