@@ -155,6 +155,9 @@ func completeArgument(env *Env, what, current string) {
 		completeAddress(env, current)
 	case "APP":
 		completeApps(w, "", current)
+		for _, app := range serveApps {
+			candidate(w, current, app.name, app.help)
+		}
 	case "RULE":
 		for _, r := range wire.Rules() {
 			candidate(w, current, string(r.ID), r.Text)

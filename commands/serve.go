@@ -40,7 +40,7 @@ func serveCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:      "serve",
 		Usage:     "be a FastCGI application, for a web server or a client to be tested with",
-		ArgsUsage: "APP [DIR|PROGRAM|FILE]",
+		ArgsUsage: "APP [PATH]",
 		Description: `
 Answers FastCGI requests with APP until Ctrl-C or SIGTERM: the requests that have begun are answered
 then, and a second one ends those too. Each request is a line on stdout.
