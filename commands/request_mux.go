@@ -52,6 +52,9 @@ func (r *runner) mux(ctx context.Context, n int) error {
 		}
 	}
 	r.hangUp(how)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return all[0].err
+	}
 	all[0].connects = 1
 	var t tally
 	for i, x := range all {

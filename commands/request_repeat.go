@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -81,7 +82,7 @@ func (t *tally) tell(env *Env) error {
 		counts = append(counts, fmt.Sprintf("%d × %s", t.seen[what], what))
 	}
 	slices.Sort(t.took)
-	complain(env, fmt.Sprintf("%d requests: %s; fastest %s, median %s, slowest %s", t.total, strings.Join(counts, ", "),
+	complain(env, fmt.Sprintf("%s: %s; fastest %s, median %s, slowest %s", plural(t.total, "request", ""), strings.Join(counts, ", "),
 		shortTime(t.took[0]), shortTime(t.took[len(t.took)/2]), shortTime(t.took[len(t.took)-1])))
 	if t.failed == 0 {
 		return nil
@@ -103,7 +104,11 @@ func (e someFailed) Unwrap() error { return e.worst }
 func (r *runner) repeat(ctx context.Context, n int) error {
 	var t tally
 	for i := 1; i <= n && ctx.Err() == nil && r.out.err == nil; i++ {
-		t.add(r.env, fmt.Sprintf("request %d of %d", i, n), r.tries(ctx))
+		x := r.tries(ctx)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return errors.Join(t.tell(r.env), x.err) // nobody asks how the last one failed
+		}
+		t.add(r.env, fmt.Sprintf("request %d of %d", i, n), x)
 	}
 	return t.tell(r.env)
 }
