@@ -128,7 +128,7 @@ func (b *body) section(ctx context.Context, f *os.File, name string, at, size in
 		b.add(piece{open: raw, size: size})
 		return nil
 	}
-	coded, err := io.Copy(io.Discard, recode.reader(until(ctx, raw())))
+	coded, err := io.Copy(io.Discard, recode.reader(&whileWanted{ctx, raw()}))
 	if err != nil {
 		return err
 	}
@@ -195,6 +195,19 @@ func (e *exactly) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// whileWanted reads r, which never blocks for long, until ctx is done.
+type whileWanted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (w *whileWanted) Read(p []byte) (int, error) {
+	if w.ctx.Err() != nil {
+		return 0, context.Cause(w.ctx)
+	}
+	return w.r.Read(p)
+}
+
 // A recoding writes src behind dst in another way, byte by byte.
 type recoding func(dst, src []byte) []byte
 
@@ -203,7 +216,7 @@ func (f recoding) reader(r io.Reader) io.Reader {
 	if f == nil {
 		return r
 	}
-	return &recoder{r: r, f: f, in: make([]byte, 16<<10)}
+	return &recoder{r: r, f: f, in: make([]byte, 64<<10)}
 }
 
 type recoder struct {

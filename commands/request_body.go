@@ -165,12 +165,14 @@ func (part dataPart) addTo(ctx context.Context, env *Env, b *body) error {
 
 // strip takes out what curl takes out of the file of -d.
 func strip(dst, src []byte) []byte {
-	for _, c := range src {
-		if c != '\r' && c != '\n' && c != 0 {
-			dst = append(dst, c)
+	start := 0
+	for i, c := range src {
+		if c == '\r' || c == '\n' || c == 0 {
+			dst = append(dst, src[start:i]...)
+			start = i + 1
 		}
 	}
-	return dst
+	return append(dst, src[start:]...)
 }
 
 // cutEncoded reads a value of --data-urlencode: the first = wins over an @.
