@@ -80,7 +80,9 @@ Examples:
   fcgiscope request auto /ping
   fcgiscope request /run/php/php-fpm.sock '/status?json'
   fcgiscope request 127.0.0.1:9000 /index.php --root /var/www/html -i
-  fcgiscope request :9000 --script ./a.php -d @a.json -H 'Content-Type: application/json'
+  fcgiscope request :9000 --script ./a.php --json @a.json
+  fcgiscope request auto /login.php --root /srv/www -d user=alice -b jar -c jar --save login.req
+  fcgiscope request --load login.req --export curl
   fcgiscope request :9000 /ping --repeat 100 --keep-conn -o /dev/null -w '%{time_total}\n'
   fcgiscope request app:echo /a -d b=c --offline > a.txt
   fcgiscope request :9000 /index.php/news --root /srv/www --as nginx --diff apache
