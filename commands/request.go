@@ -72,6 +72,12 @@ prints the body of its answer as it comes. The path of URL is the script's, belo
   fd:N                 a connected socket that is an inherited descriptor
   auto                 php-fpm: its usual sockets, its pools' files, 127.0.0.1:9000
 
+--as sends what a web server sends: names, order and values of the parameters, padding, sizes of
+records, flags. What only its configuration and connections know can be set with -P. What depends on
+how a body comes in is as if all of it were there; Caddy's order, which is random, is fixed.
+--explain-params and --diff print a table and send nothing; ADDR is what SCRIPT_FILENAME of Apache
+holds.
+
 Exit codes: 3 when the application closes without END_REQUEST or does not speak FastCGI, 4 when its
 appStatus or protocolStatus is not 0, or with --fail when the HTTP status is 400 or more.
 
