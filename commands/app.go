@@ -59,7 +59,7 @@ func onlyGiven(app *cli.App, line commandLine) {
 		name, _, _ := strings.Cut(word, "=")
 		given[name] = true
 	}
-	*flags = slices.DeleteFunc(*flags, func(f cli.Flag) bool { return !given["--"+f.Names()[0]] })
+	*flags = slices.DeleteFunc(*flags, func(f cli.Flag) bool { return !given["--"+namesOf(f)[0]] })
 }
 
 // newApp builds the application anew, because flags keep what was parsed into
@@ -99,11 +99,25 @@ func newApp(env *Env, word string) *cli.App {
 		}
 		return usagef("no command given")
 	}
-	app.Setup() // names the commands
+	setUp(app)
 	for _, c := range app.Commands {
 		prepare(c)
 	}
 	return app
+}
+
+// setUp lets the library name the commands. It would sort flags into categories,
+// for a help that is not shown, and spend more time on that than a request
+// takes: so it sees none.
+func setUp(app *cli.App) {
+	flags := make([][]cli.Flag, len(app.Commands))
+	for i, c := range app.Commands {
+		flags[i], c.Flags = c.Flags, nil
+	}
+	app.Setup()
+	for i, c := range app.Commands {
+		c.Flags = flags[i]
+	}
 }
 
 // prepare gives a command, and those below it, what all of them have.

@@ -31,11 +31,27 @@ func tableOf(flags []cli.Flag) flagTable {
 	table := flagTable{}
 	for _, f := range flags {
 		takes := f.(cli.DocGenerationFlag).TakesValue()
-		for _, name := range f.Names() {
-			table[name] = flagRow{f.Names()[0], takes}
+		names := namesOf(f)
+		for _, name := range names {
+			table[name] = flagRow{names[0], takes}
 		}
 	}
 	return table
+}
+
+// namesOf returns the names of a flag, the first one is its own. It is what
+// Names returns, which looks for commas in each of them with a regular
+// expression: a quarter of a millisecond for all flags of a command.
+func namesOf(f cli.Flag) []string {
+	switch f := f.(type) {
+	case *cli.BoolFlag:
+		return append([]string{f.Name}, f.Aliases...)
+	case *cli.StringFlag:
+		return append([]string{f.Name}, f.Aliases...)
+	case *cli.GenericFlag:
+		return append([]string{f.Name}, f.Aliases...)
+	}
+	return f.Names()
 }
 
 // A commandLine is one that was arranged.

@@ -215,7 +215,7 @@ func candidate(w io.Writer, current, word, text string) {
 
 func completeFlags(flags []cli.Flag, current string, w io.Writer) {
 	for _, f := range flags {
-		if name := f.Names()[0]; visible(f) && len(name) > 1 {
+		if name := namesOf(f)[0]; visible(f) && len(name) > 1 {
 			candidate(w, current, "--"+name, strings.ReplaceAll(f.(cli.DocGenerationFlag).GetUsage(), "`", ""))
 		}
 	}
@@ -229,7 +229,7 @@ func completeValue(env *Env, flags []cli.Flag, before, current string) bool {
 		return false
 	}
 	for _, f := range flags {
-		if f.Names()[0] != row.name {
+		if namesOf(f)[0] != row.name {
 			continue
 		}
 		generic, _ := f.(*cli.GenericFlag)

@@ -53,7 +53,7 @@ func (o *diagnoseOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "rules", Category: category, Usage: "list the faults that are known", Destination: &o.rules},
 		&cli.StringFlag{Name: "rule", Category: category, Usage: "say all about the fault `ID`, such as D13 or script-missing", Destination: &o.rule},
 	}
-	flags = append(flags, slices.DeleteFunc(o.params.flags(), func(f cli.Flag) bool { return !slices.Contains(asOfRequest, f.Names()[0]) })...)
+	flags = append(flags, slices.DeleteFunc(o.params.flags(), func(f cli.Flag) bool { return !slices.Contains(asOfRequest, namesOf(f)[0]) })...)
 	flags = append(flags, o.timing.flags()...)
 	o.timing.idle, o.timing.whole = duration(5*time.Second), duration(time.Minute)
 	return flags

@@ -96,7 +96,7 @@ func writeFlag(b *bytes.Buffer, f cli.DocGenerationFlag) {
 		usage, value = before+name+after, " "+name
 	}
 	long, short := "", ""
-	for _, name := range f.(cli.Flag).Names() {
+	for _, name := range namesOf(f.(cli.Flag)) {
 		if len(name) == 1 {
 			short = "-" + name + ", "
 		} else if long == "" {

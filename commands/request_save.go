@@ -72,7 +72,7 @@ func settings(words []string, flags []cli.Flag) (given []setting) {
 	for _, f := range flags {
 		switch categoryOf(f) {
 		case requestFlags, bodyFlags, paramFlags, protocolFlags:
-			sent[f.Names()[0]] = true
+			sent[namesOf(f)[0]] = true
 		}
 	}
 	for _, name := range []string{"offline", "explain-params", "diff"} { // they send nothing
