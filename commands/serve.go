@@ -111,6 +111,7 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 		for _, l := range listeners {
 			complain(env, fmt.Sprintf("serving %s on %v", app.name, l.addr))
 		}
+		warnOpen(env, s, listeners)
 	}
 	err = serveAll(ctx, env, s, listeners)
 	if watchErr := o.watching.finish(env, w); err == nil {
@@ -120,6 +121,20 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 		return ended{err}
 	}
 	return nil
+}
+
+// warnOpen says that an address is open to everybody: FastCGI has no password.
+func warnOpen(env *Env, s *server.Server, listeners []listener) {
+	if s.Allowed != nil {
+		return
+	}
+	for _, l := range listeners {
+		if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+			complain(env, fmt.Sprintf("whoever reaches %v can send requests", l.addr))
+			complain(env, "hint: --allow says who may")
+			return
+		}
+	}
 }
 
 // serveAll serves the listeners until ctx is done, and then until the requests

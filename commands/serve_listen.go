@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -136,6 +137,10 @@ var listenWords = []struct {
 func listenFailure(a transport.Addr, err error) error {
 	if errors.Is(err, transport.ErrNotListening) {
 		return withHint(fmt.Errorf("%v is no listening socket", a), "lighttpd, mod_fcgid and spawn-fcgi start a program with one; by hand, choose an address with --listen")
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return withHint(fmt.Errorf("listen on %v: the name does not resolve", a), "an address of this machine is needed, such as 127.0.0.1")
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

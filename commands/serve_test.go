@@ -5,9 +5,11 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +20,8 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
@@ -349,3 +353,63 @@ func children(t *testing.T, pid int) []string {
 	}
 	return list
 }
+
+// TestListenFailure: one line that says where and why, and what to do.
+func TestListenFailure(t *testing.T) {
+	t.Parallel()
+	at := transport.Addr{Network: "tcp", Address: "host.invalid:9000"}
+	for _, tt := range []struct {
+		err        error
+		what, hint string
+	}{
+		{&net.OpError{Op: "listen", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "host.invalid"}}, "listen on tcp:host.invalid:9000: the name does not resolve", "127.0.0.1"},
+		{fmt.Errorf("transport: listen on %v: %w", at, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}), "listen on tcp:host.invalid:9000: the address is in use", "ss -ltnp"},
+		{syscall.EACCES, "listen on tcp:host.invalid:9000: permission denied", "1024"},
+		{fmt.Errorf("transport: listen on %v: %w", at, transport.ErrNotListening), "tcp:host.invalid:9000 is no listening socket", "choose an address with --listen"},
+		{errors.New("transport: something else"), "something else", ""},
+	} {
+		err := listenFailure(at, tt.err)
+		var stderr bytes.Buffer
+		code := report(t.Context(), &Env{Stderr: &stderr}, err)
+		if code != 1 || err.Error() != tt.what || !strings.Contains(stderr.String(), tt.hint) {
+			t.Errorf("%v: exit code %d, %q", tt.err, code, stderr.String())
+		}
+	}
+}
+
+// TestServeOpen: that everybody can connect is said, unless the user has said
+// who may.
+func TestServeOpen(t *testing.T) {
+	t.Parallel()
+	const warning = "can send requests"
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	for _, tt := range []struct {
+		ip      net.IP
+		allowed []netip.Prefix
+		warned  bool
+	}{
+		{net.IPv4zero, nil, true},
+		{net.IPv6zero, nil, true},
+		{net.IPv4zero, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false},
+		{net.IPv4(127, 0, 0, 1), nil, false},
+		{net.IPv6loopback, nil, false},
+	} {
+		var stderr bytes.Buffer
+		warnOpen(&Env{Stderr: &stderr}, &server.Server{Allowed: tt.allowed}, []listener{{Listener: addressed{ln, &net.TCPAddr{IP: tt.ip}}}})
+		if strings.Contains(stderr.String(), warning) != tt.warned {
+			t.Errorf("%v, %v: %q", tt.ip, tt.allowed, stderr.String())
+		}
+	}
+}
+
+// An addressed listener says that it has another address.
+type addressed struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (a addressed) Addr() net.Addr { return a.addr }
