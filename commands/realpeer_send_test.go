@@ -67,6 +67,7 @@ func TestRequestMuxPeers(t *testing.T) {
 	runReal(t, []realTest{
 		{"go-fcgi", "request UNIX / -d body --mux 3 --id 7", 0,
 			"^==> id 7: HTTP 200.*body: 4\nbody\n==> id 8: HTTP 200.*==> id 9: HTTP 200", "3 requests: 3 × HTTP 200"},
+		{"go-fcgi", "request UNIX /big?n=3000000 --mux 3 -o /dev/null", 0, "", "3 requests: 3 × HTTP 200"},
 		{"libfcgi-responder", "request UNIX / --mux 3", 4, "^==> id 1: HTTP 200",
 			"id 2: .*CANT_MPX_CONN.*id 3: .*CANT_MPX_CONN.*1 × HTTP 200, 2 × CANT_MPX_CONN.*2 of 3 requests failed.*hint: it takes one request at a time"},
 	})

@@ -96,10 +96,11 @@ func (r *runner) connect(ctx context.Context, x *exchange) bool {
 	x.connects, x.connected = 1, r.env.Now()
 	r.trace = r.traces.connection(r.target, nc, x.connected)
 	r.conn = client.NewConn(nc, client.Options{
-		InFlight: int(r.o.sending.mux),
-		Idle:     r.o.timing.idleLimit(),
-		Linger:   time.Duration(r.o.sending.linger),
-		Observe:  r.trace.observer(),
+		InFlight:     int(r.o.sending.mux),
+		Backpressure: true, // all answers are read at once
+		Idle:         r.o.timing.idleLimit(),
+		Linger:       time.Duration(r.o.sending.linger),
+		Observe:      r.trace.observer(),
 	})
 	return true
 }

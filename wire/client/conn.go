@@ -42,6 +42,10 @@ type Options struct {
 	// MaxBuffer is how many bytes of a multiplexed answer may wait to be read;
 	// 0 means 256 KiB. See ErrBehind.
 	MaxBuffer int
+	// Backpressure makes the connection wait, where the buffer of an answer is
+	// full, until that is read, instead of failing with ErrBehind. An answer
+	// that nobody reads then stops all others.
+	Backpressure bool
 	// Observe is told every byte sent and received; nil is nobody.
 	Observe Observer
 }
@@ -59,6 +63,7 @@ type Conn struct {
 	mu      sync.Mutex
 	rd      *wire.Reader // used by the leader, or with mu where there is none
 	leader  *Response    // whose goroutine reads for all
+	room    sync.Cond    // with mu: something was taken of an answer, or it is over
 	active  map[uint16]*Response
 	aborted map[uint16]struct{} // ids that are not used again: late answers may come
 	lastID  uint16
@@ -103,6 +108,7 @@ func NewConn(c net.Conn, o Options) *Conn {
 		writing: make(chan struct{}, 1),
 		active:  make(map[uint16]*Response, 1),
 	}
+	conn.room.L = &conn.mu
 	conn.rd = wire.NewReader(&conn.link)
 	conn.w = wire.NewWriter(&conn.link)
 	return conn

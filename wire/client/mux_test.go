@@ -277,3 +277,38 @@ func TestMultiplexNetHTTP(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// With Backpressure an answer that is read slowly loses nothing, and one that
+// is given up does not stop the others.
+func TestBackpressure(t *testing.T) {
+	for _, closes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c, a := pair(t, Options{InFlight: 2, MaxBuffer: 1000, Backpressure: true})
+			go func() {
+				a.request(1)
+				a.request(2)
+				for range 10 {
+					a.send(out(1, strings.Repeat("x", 700)), out(2, "y"))
+				}
+				a.send(end(1), end(2))
+			}()
+			slow, fast := mustDo(t, c, Request{}), mustDo(t, c, Request{})
+			var got []byte
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				got, _ = io.ReadAll(fast.Stdout)
+			}()
+			synctest.Wait() // fast has what came before the buffer of slow was full
+			if closes {
+				slow.Close()
+			} else if b, err := io.ReadAll(slow.Stdout); err != nil || len(b) != 7000 {
+				t.Errorf("%d bytes, %v", len(b), err)
+			}
+			if <-read; string(got) != strings.Repeat("y", 10) {
+				t.Errorf("the other one got %q", got)
+			}
+			c.Close()
+		})
+	}
+}

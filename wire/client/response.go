@@ -121,6 +121,7 @@ func (s *stdout) Read(p []byte) (int, error) {
 	if len(r.unread) > 0 {
 		n := copy(p, r.unread)
 		r.unread = r.unread[n:]
+		r.c.room.Broadcast()
 		return n, nil
 	}
 	return 0, r.ending()
@@ -160,6 +161,7 @@ func (r *Response) next() ([]byte, error) {
 		return nil, r.ending()
 	}
 	r.unread = nil
+	r.c.room.Broadcast()
 	// What comes in the meantime goes elsewhere.
 	r.buf, r.spare = r.spare[:0], r.buf
 	return piece, nil
@@ -211,6 +213,7 @@ func isOver(r *Response) bool { return r.over }
 func (r *Response) Wait() (wire.EndRequest, error) {
 	r.c.mu.Lock()
 	r.discard, r.unread = true, nil
+	r.c.room.Broadcast()
 	r.c.mu.Unlock()
 	r.c.await(r, isOver)
 	defer r.c.mu.Unlock()
@@ -310,6 +313,7 @@ func (r *Response) fail(err error) {
 // leave takes r out of those that are active.
 func (r *Response) leave() {
 	r.over = true
+	r.c.room.Broadcast()
 	r.times.End = time.Now()
 	if r.stop != nil {
 		r.stop()
@@ -345,7 +349,8 @@ func (r *Response) finish(end wire.EndRequest) {
 	}
 }
 
-// addStdout takes a piece of STDOUT. With mu.
+// addStdout takes a piece of STDOUT. With mu, which it gives up while it waits
+// for room.
 func (r *Response) addStdout(p []byte) {
 	c := r.c
 	limit := c.opts.MaxStdout
@@ -354,12 +359,16 @@ func (r *Response) addStdout(p []byte) {
 		p = p[:limit-r.stdout]
 	}
 	r.stdout += int64(len(p))
+	for c.opts.Backpressure && !c.exclusive() && !r.discard && !r.over && len(r.unread) > 0 && len(r.unread)+len(p) > c.opts.MaxBuffer {
+		c.room.Wait()
+	}
 	switch {
+	case r.over:
 	case r.discard || len(p) == 0:
 	case c.exclusive():
 		// Nothing is read before this has been taken.
 		r.unread = p
-	case len(r.unread)+len(p) > c.opts.MaxBuffer:
+	case len(r.unread)+len(p) > c.opts.MaxBuffer && !c.opts.Backpressure:
 		r.giveUp(ErrBehind)
 	default:
 		r.buf = append(append(r.buf[:0], r.unread...), p...)
