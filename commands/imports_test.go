@@ -26,7 +26,6 @@ var importRules = []struct {
 	{what: []string{"github.com/urfave/cli/v2/..."}, only: []string{"commands"}},
 	{what: []string{"github.com/fatih/color", "github.com/olekukonko/tablewriter/..."}, only: []string{"pretty"}},
 	{what: []string{"github.com/expr-lang/expr/..."}, only: []string{"pretty"}},
-	{what: []string{"github.com/VictoriaMetrics/metrics"}, only: []string{"wire/fpm/exporter", "wire/gateway"}},
 	{what: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term"}, only: []string{"commands"}},
 	{what: []string{"net/http", "net/http/..."}, only: []string{"wire/server", "wire/gateway", "wire/fpm/exporter", "commands"}},
 	{what: []string{"os/exec"}, only: []string{"wire/server", "wire/fpm", "commands"}},

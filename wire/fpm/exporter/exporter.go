@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/fcgiscope/fcgiscope/wire/fpm"
 )
 
@@ -79,7 +77,6 @@ func (e *Exporter) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	}
 	var b bytes.Buffer
 	Write(&b, samples)
-	metrics.WriteProcessMetrics(&b)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.Write(b.Bytes())

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/fcgiscope/fcgiscope/wire/fpm"
 )
 
@@ -33,11 +31,11 @@ func Write(w io.Writer, samples []Sample) error {
 	up := slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return s.Status == nil })
 	describe(&b, "phpfpm_up", "whether the pool answers", false, samples)
 	for _, s := range samples {
-		metrics.WriteGaugeUint64(&b, "phpfpm_up"+labels(s), uint64(btoi(s.Status != nil)))
+		writeNumber(&b, "phpfpm_up"+labels(s), float64(btoi(s.Status != nil)))
 	}
 	describe(&b, "phpfpm_scrape_failures", "how often the pool did not answer", true, samples)
 	for _, s := range samples {
-		metrics.WriteCounterUint64(&b, "phpfpm_scrape_failures"+labels(s), s.Failures)
+		writeNumber(&b, "phpfpm_scrape_failures"+labels(s), float64(s.Failures))
 	}
 	describe(&b, "phpfpm_start_since", "seconds since php-fpm has started", true, up)
 	for _, s := range up {
@@ -68,13 +66,10 @@ func Write(w io.Writer, samples []Sample) error {
 	return err
 }
 
-// writeNumber writes whole numbers as such, and not as 2.097152e+06.
+// writeNumber writes a line. The format is so simple that no library is worth
+// its start in every run of the program.
 func writeNumber(b *bytes.Buffer, name string, v float64) {
-	if n := uint64(max(v, 0)); float64(n) == v {
-		metrics.WriteGaugeUint64(b, name, n)
-		return
-	}
-	metrics.WriteGaugeFloat64(b, name, v)
+	b.WriteString(name + " " + strconv.FormatFloat(v, 'f', -1, 64) + "\n")
 }
 
 // writeState writes a line for each state that there is.
@@ -84,7 +79,7 @@ func writeState(b *bytes.Buffer, s Sample, child, state string) {
 		states = append(states, state)
 	}
 	for _, one := range states {
-		metrics.WriteGaugeUint64(b, "phpfpm_process_state"+labels(s, "child", child, "state", one), uint64(btoi(one == state)))
+		writeNumber(b, "phpfpm_process_state"+labels(s, "child", child, "state", one), float64(btoi(one == state)))
 	}
 }
 
