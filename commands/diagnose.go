@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/client"
 	"github.com/fcgiscope/fcgiscope/wire/fpm"
@@ -105,7 +105,7 @@ func (o *diagnoseOptions) arguments(args []string) error {
 			instead = append(instead, other.flag)
 		}
 	}
-	switch method := strings.ToUpper(o.params.method); {
+	switch {
 	case len(instead) > 1:
 		return usagef("diagnose: %s and %s: one at a time", instead[0], instead[1])
 	case len(instead) == 1 && len(args) > 0:
@@ -118,14 +118,21 @@ func (o *diagnoseOptions) arguments(args []string) error {
 		return withHint(usagef("diagnose: no address given"), "such as: fcgiscope diagnose 127.0.0.1:9000 /index.php --root /var/www/html")
 	case len(args) > 2:
 		return withHint(usagef("diagnose: unexpected argument %q", args[2]), "a URL with special characters needs quotes: '/a?b=c&d=e'")
-	case method != "" && method != "GET" && method != "HEAD":
-		return withHint(usagef("diagnose: --method %s: only GET and HEAD are sent, as they change nothing", o.params.method), "fcgiscope request sends everything")
 	}
 	o.target = args[0]
 	if len(args) == 2 {
 		o.params.url = args[1]
 	}
 	return nil
+}
+
+// harmless refuses a request that may change something.
+func harmless(params []wire.Pair) error {
+	switch method, _ := wire.Lookup(params, "REQUEST_METHOD"); string(method) {
+	case "", "GET", "HEAD":
+		return nil
+	}
+	return withHint(usagef("diagnose: only GET and HEAD are sent, as they change nothing"), "fcgiscope request sends everything")
 }
 
 // diagnoseRun does what was asked for.
@@ -159,6 +166,9 @@ func diagnoseLive(ctx context.Context, env *Env, o diagnoseOptions) error {
 		defer in.close()
 		built, notes, err := o.params.build(in)
 		if err != nil {
+			return err
+		}
+		if err := harmless(built.Params); err != nil {
 			return err
 		}
 		for _, note := range notes {

@@ -148,19 +148,27 @@ func (p *prober) values(ctx context.Context) {
 	}
 	conn := client.NewConn(nc, client.Options{Idle: valuesWait})
 	defer conn.Close()
-	pairs, err := conn.Values(ctx)
-	if err != nil {
+	answer, err := conn.AskValues(ctx)
+	kind := client.GuessKind(answer, err)
+	switch {
+	case err != nil && kind.Name == "":
 		p.report.outcome(false, "%s", plain(err))
 		return
+	case err != nil:
+		p.report.outcome(true, "%s (%v %s)", plain(err), kind.Certainty, kind.Name)
+		return
 	}
-	var said []string
-	for _, pair := range pairs {
-		said = append(said, string(pair.Name)+"="+string(pair.Value))
+	said := "it tells nothing"
+	for i, pair := range answer.Pairs {
+		if i == 0 {
+			said = ""
+		}
+		said += string(pair.Name) + "=" + string(pair.Value) + " "
 	}
-	if said == nil {
-		said = []string{"it tells nothing"}
+	if kind.Name != "" {
+		said += fmt.Sprintf("(%v %s)", kind.Certainty, kind.Name)
 	}
-	p.report.outcome(true, "%s", strings.Join(said, " "))
+	p.report.outcome(true, "%s", strings.TrimSpace(said))
 }
 
 // idle waits for the application to close a connection without a request.

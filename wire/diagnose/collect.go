@@ -17,6 +17,9 @@ const (
 	maxEnded   = 64 // requests of a connection that wait for its end
 )
 
+// cgiFcgiRead is how many bytes cgi-fcgi reads at once.
+const cgiFcgiRead = 8192
+
 // interesting are the parameters that are kept.
 var interesting = map[string]bool{
 	"SCRIPT_FILENAME": true, "SCRIPT_NAME": true, "DOCUMENT_ROOT": true, "PATH_INFO": true, "PATH_TRANSLATED": true,
@@ -90,7 +93,11 @@ func (c *Collector) Event(e *flow.Event) error {
 	case flow.KindDesync:
 		s.foreign(e)
 	case flow.KindTruncated:
-		p.content(e)
+		if e.Got >= wire.HeaderLen && e.Header.Version != wire.Version1 {
+			s.foreign(e) // a header by chance
+		} else {
+			p.content(e)
+		}
 	case flow.KindRequestEnded:
 		c.ended(s, e, p)
 	case flow.KindClosed:
@@ -162,6 +169,9 @@ func (s *conversation) record(e *flow.Event, p *pending) {
 	}
 	p.content(e)
 	n := int(e.Header.ContentLength)
+	if e.Dir == wire.ToServer && p.Straddles == 0 && e.Offset%cgiFcgiRead > cgiFcgiRead-wire.HeaderLen {
+		p.Straddles = e.Offset
+	}
 	switch {
 	case e.Dir == wire.ToApp && e.Header.Type == wire.TypeParams && n > 0:
 		p.ParamsRecords++
@@ -170,9 +180,6 @@ func (s *conversation) record(e *flow.Event, p *pending) {
 	case e.Dir == wire.ToApp && e.Header.Type == wire.TypeStdin:
 		p.StdinRecords++
 	case e.Dir == wire.ToServer && e.Header.Type == wire.TypeStdout:
-		if n >= 8140 && n <= 8143 {
-			p.OddRecord = n
-		}
 		if n == 0 && e.Request.Stdout == 0 {
 			p.EmptyFirst = true
 		}

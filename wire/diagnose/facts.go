@@ -39,7 +39,7 @@ type Facts struct {
 	Stderr       []byte      // the beginning of STDERR, up to 8 KiB
 	StderrFirst  int64       // bytes of STDERR before the end of the CGI header
 	EmptyFirst   bool        // the first STDOUT record is empty, and more follow
-	OddRecord    int         // content of a STDOUT record with 8140 to 8143 bytes
+	Straddles    int64       // offset of a record whose header crosses a multiple of 8192 bytes of what the application sent; 0: none does
 	Foreign      []byte      // the first bytes from the application that are no record
 	ForeignAt    int64       // their offset in what the application sent on the connection
 	ForeignToApp []byte      // the first bytes to the application that are no record

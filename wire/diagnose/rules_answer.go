@@ -216,12 +216,12 @@ func answerRules() []Rule {
 		},
 		{
 			ID: "D45", Key: "big-garbage", Class: Caution,
-			Symptom: "cgi-fcgi prints some odd bytes in the middle of an answer and ends with 253",
-			Wire:    "a STDOUT record has {odd} bytes of content",
-			Cause:   "cgi-fcgi of libfcgi 2.4.2 loses its place on STDOUT records of 8140 to 8143 bytes; the answer is right",
+			Symptom: "cgi-fcgi prints some odd bytes in an answer, or all of it, and ends with 253",
+			Wire:    "the header of the record at offset {straddles} of the answer crosses a multiple of 8192",
+			Cause:   "cgi-fcgi of libfcgi 2.4.2 loses its place where a header is not in one of its reads of 8192 bytes; the answer is right",
 			Check:   "the same with another client",
-			Remedy:  "use another client",
-			Match:   func(f *Facts) Confidence { return when(Possible, f.OddRecord > 0) },
+			Remedy:  "use another client; an application that pads its records to multiples of 8 bytes is safe from it",
+			Match:   func(f *Facts) Confidence { return when(Possible, f.Straddles > 0) },
 		},
 	}
 }

@@ -41,6 +41,7 @@ func phpRules() []Rule {
 			Check:   "ls -l {script} where php-cgi runs, as its user; DOCUMENT_ROOT is {root}",
 			Remedy:  "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name, and the same path in both containers",
 			Hint:    "php-cgi finds no script {script}: name the web root as it sees it with --root, or the file with --script",
+			Field:   "php-cgi is not among the peers",
 			Match: func(f *Facts) Confidence {
 				return when(Certain, f.Sent, bytes.HasPrefix(f.Body, []byte("No input file specified.")))
 			},
@@ -140,7 +141,14 @@ func phpRules() []Rule {
 			Check:   "CONTENT_LENGTH against the bytes of STDIN",
 			Remedy:  "let the proxy buffer the body (Apache: SetEnv proxy-sendcl 1), or send Content-Length",
 			Match: func(f *Facts) Confidence {
-				return when(Certain, f.Sent, f.Request.Stdin > 0, f.Request.ContentLength == 0 || f.Request.ContentLength == -1, f.Request.Role != wire.Authorizer)
+				r := &f.Request
+				switch {
+				case !f.Sent || r.Role == wire.Authorizer:
+					return 0
+				case r.Complete && r.ContentLength == -1 && !r.StdinEnded && (string(r.Method) == "POST" || string(r.Method) == "PUT" || string(r.Method) == "PATCH"):
+					return Likely // it was answered before the body came
+				}
+				return when(Certain, r.Stdin > 0, r.ContentLength == 0 || r.ContentLength == -1)
 			},
 		},
 		{
@@ -151,7 +159,11 @@ func phpRules() []Rule {
 			Check:   "CONTENT_LENGTH against the bytes of STDIN",
 			Remedy:  "send CONTENT_LENGTH as it is; leave it out where there is no body",
 			Match: func(f *Facts) Confidence {
-				return when(Certain, f.badLength(), f.Timeout || f.silent(), !f.Request.Complete)
+				sure := Certain
+				if f.Request.Stdin == 0 && f.Request.ContentLength > 0 {
+					sure = Likely // php-fpm waits for the rest of what has begun
+				}
+				return when(sure, f.badLength(), f.Timeout || f.silent(), !f.Request.Complete)
 			},
 		},
 		{

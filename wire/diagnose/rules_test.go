@@ -102,7 +102,7 @@ var conversations = map[string]string{
 	"D42": ask("") + "< STDOUT id=1 \"Content-Length: 3\\r\\n" + head + "page\"\n" + ends,
 	"D43": strings.Replace(ask(""), "> STDIN id=1\n", "", 1) + "@at +60s\n> ! fin\n",
 	"D44": strings.Replace(ask(""), "flags=0", "flags=KEEP_CONN", 1) + "< STDOUT id=1 \"" + head + "page\"\n< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE\n" + ask("") + "@at +3s\n< STDOUT id=1 \"" + head + "page\"\n" + ends,
-	"D45": ask("") + "< STDOUT id=1 \"" + head + strings.Repeat("x", 8140-27) + "\"\n" + ends,
+	"D45": ask("") + "< STDOUT id=1 \"" + head + strings.Repeat("x", 8180-27) + "\"\n" + ends,
 }
 
 func init() {
