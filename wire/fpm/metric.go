@@ -2,6 +2,7 @@ package fpm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,7 +34,7 @@ var metrics = []Metric{
 }
 
 // Metrics returns the numbers of the status page that thresholds are for.
-func Metrics() []Metric { return metrics }
+func Metrics() []Metric { return slices.Clone(metrics) }
 
 // A Bound is a threshold: the most, or the least, that is healthy.
 type Bound struct {
