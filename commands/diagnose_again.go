@@ -122,13 +122,13 @@ func variants(file, root, name, info string) []string {
 	if root != "" && below != "" {
 		add(path.Join(root, below))
 	}
-	if real, err := filepath.EvalSymlinks(file); err == nil {
+	if real, err := filepath.EvalSymlinks(file); err == nil && file != "" {
 		add(filepath.ToSlash(real))
 	}
 	if i := strings.Index(file, ".php/"); i >= 0 {
 		add(file[:i+len(".php")])
 	}
-	if strings.HasSuffix(file, "/") || path.Ext(file) == "" {
+	if file != "" && info == "" && path.Ext(file) == "" {
 		add(path.Join(file, "index.php"))
 	}
 	if below != "" {
