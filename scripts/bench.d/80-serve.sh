@@ -82,8 +82,9 @@ serve() {
   ours=$(ratio "${rate[0]}" "${used[0]}") theirs=$(ratio "${rate[1]}" "${used[2]}")
   figure '  requests/s for each second of its CPU time' "$ours" "$theirs" "$(ratio "$ours" "$theirs")" '(reported beside it)'
 
-  theirs=$(gigabyte socat -u -b 65536 "UNIX-LISTEN:$s/g.s" /dev/null -- "head -c 1000000000 /dev/zero | socat -u -b 65536 - UNIX-CONNECT:$s/g.s")
-  ours=$(gigabyte "$f" serve upload --listen "$s/g.s" -- "head -c 1000000000 /dev/zero | $f request $s/g.s / -s -d @- -H 'Content-Length: 1000000000'")
+  truncate -s 1000000000 "$s/zeros"
+  theirs=$(gigabyte socat -u -b 65536 "UNIX-LISTEN:$s/g.s" /dev/null -- "socat -u -b 65536 - UNIX-CONNECT:$s/g.s <$s/zeros")
+  ours=$(gigabyte "$f" serve upload --listen "$s/g.s" -- "$f request $s/g.s '/?sum=none' -s --data-binary @$s/zeros")
   figure '1 GB to serve upload (s; socat -b 65536)' "$ours" "$theirs" "$(ratio "$theirs" "$ours")" '>= 0.7 x its speed'
   figure '  memory (MB)' "$(cat "$s/rss")" 40 "$(ratio "$(cat "$s/rss")" 40)" '<= 40 MB'
   ours=$(gigabyte "$f" serve big --listen "$s/g.s" -- "$f request $s/g.s '/?bytes=1000000000' -s")
