@@ -51,6 +51,7 @@ type conversation struct {
 	ended    []*pending
 	waiting  bool // it counts in Collector.idle
 	any      bool // there was a request
+	blind    bool // bytes are missing
 	received int64
 	bare     Facts // what belongs to no request
 }
@@ -92,6 +93,8 @@ func (c *Collector) Event(e *flow.Event) error {
 		s.finding(e, p)
 	case flow.KindDesync:
 		s.foreign(e)
+	case flow.KindGap:
+		s.gap()
 	case flow.KindTruncated:
 		if e.Got >= wire.HeaderLen && e.Header.Version != wire.Version1 {
 			s.foreign(e) // a header by chance
@@ -140,7 +143,7 @@ func (c *Collector) begun(s *conversation, e *flow.Event) {
 	s.any = true
 	p := &pending{received: s.received}
 	p.Sent, p.Reused, p.First, p.Total, p.After = true, reused, -1, -1, -1
-	p.Pinned = c.idle[s.info.Server]
+	p.Pinned, p.Incomplete = c.idle[s.info.Server], s.blind
 	p.Broken = map[wire.RuleID]string{}
 	s.active[e.Request.Seq] = p
 }
@@ -159,6 +162,11 @@ func (c *Collector) setIdle(s *conversation, idle bool) {
 }
 
 func (s *conversation) record(e *flow.Event, p *pending) {
+	if e.Dir == wire.ToServer && s.bare.Foreign != nil && s.bare.ForeignAt == 0 && !s.any {
+		// What came first was a part of a record whose beginning was not seen.
+		s.bare.Foreign = nil
+		s.gap()
+	}
 	if e.Dir == wire.ToApp {
 		for _, q := range s.active {
 			q.inputRecord(e.Header, q == p)
@@ -268,9 +276,12 @@ func (p *pending) response(e *flow.Event) {
 	}
 }
 
-// finding keeps the rule that was broken. What belongs to no request belongs
+// finding keeps the rule that the application broke. What belongs to no request belongs
 // to those that were under way, or had just ended.
 func (s *conversation) finding(e *flow.Event, p *pending) {
+	if e.Dir != wire.ToServer {
+		return
+	}
 	if p != nil {
 		p.broke(e.Finding)
 		return
@@ -289,7 +300,20 @@ func (p *pending) broke(f *flow.Finding) {
 	}
 }
 
+// gap notes that bytes are missing: where the next record begins is not known,
+// nor what of a request was not seen.
+func (s *conversation) gap() {
+	s.blind = true
+	for _, p := range s.active {
+		p.Incomplete = true
+	}
+}
+
+// foreign notes bytes that are no record, unless they may be a part of one.
 func (s *conversation) foreign(e *flow.Event) {
+	if s.blind {
+		return
+	}
 	note := func(f *Facts) {
 		data := bytes.Clone(e.Data[:min(len(e.Data), maxForeign)])
 		switch {

@@ -77,7 +77,7 @@ func TestCaptures(t *testing.T) {
 		{"nginx-php-upload", ""}, {"nginx-php-ping", ""}, {"nginx-php-stderr", ""}, {"nginx-php-concurrent", ""},
 		{"apache-php-keep", ""}, {"caddy-php", ""}, {"cgi-fcgi-php", ""}, {"nginx-go", ""}, {"nginx-libfcgi", ""},
 		{"apache-authorizer", ""}, {"lighttpd-authorizer", ""}, {"mtu1500-nginx-php", ""}, {"nginx-php-binary", ""}, {"nginx-php-cookies", ""},
-		{"client-filter", ""},
+		{"client-filter", ""}, {"client-abort", ""}, {"client-version", "D30 D31"}, {"derived-midstream-in-record", ""}, {"loss-nginx-php", ""},
 		{"nginx-php-404", "D13"}, {"apache-php", "D13"}, {"nginx-php-fatal", "D18"}, {"nginx-php-starved", "D05"},
 	}
 	for _, tt := range tests {

@@ -28,7 +28,8 @@ type Facts struct {
 	ParamsCut     *wire.Type // of a record of something else that came before the end of PARAMS; nil if none did
 	StdinRecords  int        // the empty one included
 
-	Broken map[wire.RuleID]string // rules of package wire that were broken, with the detail
+	Broken     map[wire.RuleID]string // rules of package wire that the application broke, with the detail
+	Incomplete bool                   // bytes of the connection were not captured, perhaps some of this request
 
 	Received     int64       // bytes from the application since the request began
 	Header       []byte      // the CGI header of the response

@@ -90,11 +90,15 @@ type Verdict struct {
 
 // Diagnose returns the rules that fit, the most certain first, and
 // failures before cautions. It returns none where nothing is wrong, and
-// where nothing is known.
+// where nothing is known. Of an incomplete request everything is only possible.
 func Diagnose(f *Facts) []Verdict {
 	var found []Verdict
 	for _, r := range Rules() {
-		if c := r.Match(f); c > 0 {
+		c := r.Match(f)
+		if f.Incomplete {
+			c = min(c, Possible)
+		}
+		if c > 0 {
 			found = append(found, Verdict{r.filled(f), c})
 		}
 	}

@@ -152,7 +152,7 @@ func answerRules() []Rule {
 			Remedy:  "one request at a time on a connection; more workers; the role that it plays; an application that prints",
 			Hint:    "{means}",
 			Match: func(f *Facts) Confidence {
-				return when(Certain, f.Sent, f.Request.Complete, f.Request.Stdout == 0, f.Foreign == nil)
+				return when(Certain, f.Sent, f.Request.Complete, !f.Request.Aborted, f.Request.Stdout == 0, f.Foreign == nil)
 			},
 		},
 		{
@@ -163,7 +163,7 @@ func answerRules() []Rule {
 			Check:   "the ids in fcgiscope dump",
 			Remedy:  "fix the application: the id of BEGIN_REQUEST is that of all records of the answer",
 			Match: func(f *Facts) Confidence {
-				return when(Certain, f.Sent, brokenID(f) != "", f.Request.Stdout == 0 || !f.Request.Complete)
+				return when(Certain, f.Sent, !f.Request.Aborted, brokenID(f) != "", f.Request.Stdout == 0 || !f.Request.Complete)
 			},
 		},
 		{
