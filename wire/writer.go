@@ -82,8 +82,12 @@ func (w *Writer) WriteRaw(h Header, content, padding []byte) error {
 	return nil
 }
 
-// room borrows a large buffer when n more bytes do not fit the small one.
+// room borrows a large buffer when n more bytes do not fit the small one. What
+// does not fit the large one goes first.
 func (w *Writer) room(n int) {
+	if w.large != nil && len(w.buf)+n > cap(w.buf) {
+		_ = w.Flush() // it keeps the error
+	}
 	if w.large == nil && len(w.buf)+n > max(cap(w.buf), 512) {
 		w.large = largeBuffers.Get().(*[largeBuffer]byte)
 		w.buf = append(w.large[:0], w.buf...)

@@ -262,3 +262,20 @@ func TestWriterAllocates(t *testing.T) {
 		t.Errorf("%v allocations for a record", n)
 	}
 }
+
+// TestWriterKeepsItsBuffer: records that fit the large buffer one by one, but
+// not together, take no other one.
+func TestWriterKeepsItsBuffer(t *testing.T) {
+	w := wire.NewWriter(io.Discard)
+	content := make([]byte, 60_000)
+	rec := wire.NewRecord(wire.TypeStdout, 1, content)
+	if n := testing.AllocsPerRun(100, func() {
+		for range 4 {
+			if err := w.WriteRecord(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}); n > 0.5 { // the pool may be emptied meanwhile
+		t.Errorf("%v allocations", n)
+	}
+}
