@@ -100,6 +100,7 @@ func (c *Collector) Event(e *flow.Event) error {
 			s.foreign(e) // a header by chance
 		} else {
 			p.content(e)
+			p.params(e)
 		}
 	case flow.KindRequestEnded:
 		c.ended(s, e, p)
@@ -180,11 +181,8 @@ func (s *conversation) record(e *flow.Event, p *pending) {
 	if e.Dir == wire.ToServer && p.Straddles == 0 && e.Offset%cgiFcgiRead > cgiFcgiRead-wire.HeaderLen {
 		p.Straddles = e.Offset
 	}
+	p.params(e)
 	switch {
-	case e.Dir == wire.ToApp && e.Header.Type == wire.TypeParams && n > 0:
-		p.ParamsRecords++
-		p.ParamsBytes += int64(n)
-		p.ParamsLargest = max(p.ParamsLargest, n+int(e.Header.PaddingLength))
 	case e.Dir == wire.ToApp && e.Header.Type == wire.TypeStdin:
 		p.StdinRecords++
 	case e.Dir == wire.ToServer && e.Header.Type == wire.TypeStdout:
@@ -192,6 +190,18 @@ func (s *conversation) record(e *flow.Event, p *pending) {
 			p.EmptyFirst = true
 		}
 	}
+}
+
+// params counts a PARAMS record, or one that was cut, because the application
+// had seen enough of it: its header tells the size.
+func (p *pending) params(e *flow.Event) {
+	n := int(e.Header.ContentLength)
+	if p == nil || e.Dir != wire.ToApp || e.Header.Type != wire.TypeParams || n == 0 {
+		return
+	}
+	p.ParamsRecords++
+	p.ParamsBytes += int64(n)
+	p.ParamsLargest = max(p.ParamsLargest, n+int(e.Header.PaddingLength))
 }
 
 // inputRecord follows PARAMS to their end, and notes what comes in between:

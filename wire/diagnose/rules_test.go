@@ -202,6 +202,15 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestCutParams: a PARAMS record of which the application did not want the rest.
+func TestCutParams(t *testing.T) {
+	t.Parallel()
+	all := play(t, "cut", "> BEGIN_REQUEST id=1 role=RESPONDER flags=0\n> raw 01 04 00 01 ff ff 01 00 41\n< ! rst\n")
+	if v := Diagnose(all[0]); len(v) == 0 || v[0].ID != "D19" {
+		t.Errorf("found %v", names(v))
+	}
+}
+
 // TestNothingKnown: no rule fits, or fails, where nothing is known.
 func TestNothingKnown(t *testing.T) {
 	t.Parallel()
