@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
-	"github.com/fcgiscope/fcgiscope/wire"
-	"github.com/fcgiscope/fcgiscope/wire/capture"
-	"github.com/fcgiscope/fcgiscope/wire/flow"
 	"github.com/fcgiscope/fcgiscope/wire/tap"
 )
 
@@ -26,7 +23,7 @@ type tapShown struct {
 // A tapView is a watcher of a tap and what it passes chunks to.
 type tapView struct {
 	watcher *tap.Watcher
-	take    func(*capture.Chunk)
+	take    func(*tap.Piece)
 	idle    func()
 	view    *view // nil: chunks are recorded as they are
 }
@@ -61,7 +58,7 @@ func (o *tapOptions) watchers(env *Env) (*tapShown, error) {
 	w := &tap.Watcher{Lossless: !o.rotation.drop}
 	s.disk.full = w.Close
 	if choice := o.choice(); choice.All() && o.redactor() == nil {
-		s.record = &tapView{watcher: w, take: s.disk.chunk, idle: s.disk.flush}
+		s.record = &tapView{watcher: w, take: func(p *tap.Piece) { s.disk.chunk(&p.Chunk) }, idle: s.disk.flush}
 	} else {
 		s.record = newTapView(o.keeping(choice, s.disk), w)
 	}
@@ -69,8 +66,7 @@ func (o *tapOptions) watchers(env *Env) (*tapShown, error) {
 }
 
 func newTapView(v *view, w *tap.Watcher) *tapView {
-	f := &tapFlows{view: v, conns: make(map[*flow.ConnInfo]*tapFlow)}
-	return &tapView{watcher: w, take: f.chunk, idle: v.flush, view: v}
+	return &tapView{watcher: w, take: newFlows(v).piece, idle: v.flush, view: v}
 }
 
 // watchers returns those that the proxy is to tell.
@@ -140,53 +136,5 @@ func (v *tapView) tell(env *Env, what string) {
 	}
 	if m.Connections > 0 {
 		complain(env, fmt.Sprintf("not %s: %s, which came too fast", what, plural(int(m.Connections), "connection", "")))
-	}
-}
-
-// tapFlows turns chunks into events.
-type tapFlows struct {
-	view  *view
-	conns map[*flow.ConnInfo]*tapFlow
-}
-
-// A tapFlow is one connection of them.
-type tapFlow struct {
-	flow.Conn
-	how flow.CloseKind
-}
-
-func (f *tapFlows) chunk(ch *capture.Chunk) {
-	c := f.conns[ch.Conn]
-	if c == nil {
-		c = &tapFlow{Conn: flow.Conn{Info: ch.Conn, Whole: f.view.whole}}
-		f.conns[ch.Conn] = c
-	}
-	dir := wire.ToApp
-	if ch.Side == capture.B {
-		dir = wire.ToServer
-	}
-	switch ch.Kind {
-	case capture.ChunkData:
-		c.Feed(dir, ch.At, ch.Data, f.view.event)
-	case capture.ChunkGap:
-		c.Lost(dir, ch.Lost, ch.At, f.view.event)
-	case capture.ChunkFin:
-		c.ended(dir, flow.CloseByServer, flow.CloseByApp)
-	case capture.ChunkRst:
-		c.ended(dir, flow.ResetByServer, flow.ResetByApp)
-	case capture.ChunkEnd:
-		c.Close(ch.At, c.how, nil, f.view.event)
-		delete(f.conns, ch.Conn)
-	}
-}
-
-// ended keeps how the connection ended: what came first.
-func (c *tapFlow) ended(dir wire.Direction, byServer, byApp flow.CloseKind) {
-	if c.how != flow.CloseUnknown {
-		return
-	}
-	c.how = byServer
-	if dir == wire.ToServer {
-		c.how = byApp
 	}
 }

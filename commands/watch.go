@@ -1,222 +1,152 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 	"github.com/fcgiscope/fcgiscope/wire/redact"
+	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/tap"
 )
 
-// The bounds of what a watcher holds.
-const (
-	watchBytes = 8 << 20         // of traffic that waits to be shown
-	watchPiece = 64 << 10        // the largest piece of it
-	watchEnd   = 2 * time.Second // how long showing the rest may take at the end
-)
+// watchEnd is how long showing the rest may take at the end.
+const watchEnd = 2 * time.Second
 
-// A watcher shows what happens on live connections and never makes them wait:
-// what travels over them is copied into a queue with a bound, and one goroutine
-// shows it. Where that cannot keep up bytes are left out, which is shown as a
-// gap. Its methods may be called concurrently.
+// A watcher shows what happens on the live connections of a server, and never
+// makes them wait (see tap.Watcher). Its methods may be called concurrently.
 type watcher struct {
-	view *view
-	idle chan struct{} // closed when the goroutine has ended
-
-	mu     sync.Mutex
-	queue  []note
-	held   int   // bytes of the buffers in queue
-	conns  int   // connections so far
-	missed int64 // connections of which nothing could be taken
-	closed bool
-	wake   chan struct{}
-}
-
-// A note is what the watcher is told about a connection.
-type note struct {
-	conn *watchedConn
-	dir  wire.Direction
-	at   time.Time
-	lost int64   // bytes that were left out before data
-	data *[]byte // nil if there is none
-	end  bool    // the connection is closed
-	how  flow.CloseKind
-	err  error
-}
-
-// smallPieces and largePieces are buffers for pieces of traffic.
-var (
-	smallPieces = sync.Pool{New: func() any { b := make([]byte, 0, 2<<10); return &b }}
-	largePieces = sync.Pool{New: func() any { b := make([]byte, 0, watchPiece); return &b }}
-)
-
-func copyOf(p []byte) *[]byte {
-	b := smallPieces.Get().(*[]byte)
-	if cap(*b) < len(p) {
-		smallPieces.Put(b)
-		b = largePieces.Get().(*[]byte)
-	}
-	*b = append((*b)[:0], p...)
-	return b
-}
-
-func release(b *[]byte) {
-	if cap(*b) < watchPiece {
-		smallPieces.Put(b)
-	} else {
-		largePieces.Put(b)
-	}
+	tap.Watcher
+	view  *view
+	conns atomic.Int64  // so far
+	done  chan struct{} // closed when all is shown
 }
 
 // watch starts a watcher that shows what it is told through v.
 func watch(v *view) *watcher {
-	w := &watcher{view: v, idle: make(chan struct{}), wake: make(chan struct{}, 1)}
-	go w.run()
+	w := &watcher{view: v, done: make(chan struct{})}
+	shown := newFlows(v)
+	go func() {
+		defer close(w.done)
+		w.Run(context.Background(), shown.piece, v.flush)
+	}()
 	return w
 }
 
-// close shows what is left and ends the watcher; v is closed then. It does not
-// wait for ever for somebody who does not read what is shown.
+// close shows what is left and ends the watcher; the view is closed then. It
+// does not wait for ever for somebody who does not read what is shown.
 func (w *watcher) close() error {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	w.rouse()
+	w.Watcher.Close()
 	timer := time.NewTimer(watchEnd)
 	defer timer.Stop()
 	select {
-	case <-w.idle:
-		return w.view.close()
+	case <-w.done:
 	case <-timer.C:
 		return errors.New("the output is not read: the end of it is missing")
 	}
-}
-
-func (w *watcher) rouse() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+	if n := w.Missed().Connections; n > 0 {
+		w.view.lost(n)
 	}
-}
-
-// run shows the queue until the watcher is closed.
-func (w *watcher) run() {
-	defer close(w.idle)
-	var batch []note
-	for {
-		w.mu.Lock()
-		batch, w.queue = w.queue, batch[:0]
-		missed := w.missed
-		w.missed = 0
-		closed := w.closed
-		w.mu.Unlock()
-		for i := range batch {
-			w.show(&batch[i])
-			batch[i] = note{}
-		}
-		if missed > 0 {
-			w.view.lost(missed)
-		}
-		if len(batch) > 0 {
-			continue
-		}
-		w.view.flush()
-		if closed {
-			return
-		}
-		<-w.wake
-	}
-}
-
-func (w *watcher) show(n *note) {
-	c := &n.conn.flow
-	if n.lost > 0 {
-		c.Lost(n.dir, n.lost, n.at, w.view.event)
-	}
-	if n.data != nil {
-		c.Feed(n.dir, n.at, *n.data, w.view.event)
-		size := cap(*n.data)
-		release(n.data)
-		w.mu.Lock()
-		w.held -= size
-		w.mu.Unlock()
-	}
-	if n.end {
-		c.Close(n.at, n.how, n.err, w.view.event)
-	}
+	return w.view.close()
 }
 
 // observe returns what is to be told about nc, a connection that was accepted.
-func (w *watcher) observe(nc net.Conn) *watchedConn {
-	info := &flow.ConnInfo{Fd: -1, Opened: time.Now()}
+func (w *watcher) observe(nc net.Conn) server.Observer {
+	info := &flow.ConnInfo{N: int(w.conns.Add(1) - 1), Fd: -1, Opened: time.Now()}
 	if a := nc.LocalAddr(); a != nil {
 		info.Network, info.Server = a.Network(), a.String()
 	}
 	if a := nc.RemoteAddr(); a != nil && info.Network == "tcp" {
 		info.Client = a.String()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	info.N = w.conns
-	w.conns++
-	return &watchedConn{w: w, flow: flow.Conn{Info: info, Whole: w.view.whole}}
+	return observer{w.Open(info)}
 }
 
-// A watchedConn is a connection that is watched: a server.Observer.
-type watchedConn struct {
-	w    *watcher
-	flow flow.Conn // for the goroutine that shows
-	// Under w.mu.
-	lost  [2]int64 // bytes that were left out, by direction
-	known bool     // something of it was taken
-}
+// An observer tells a watcher what a server tells it.
+type observer struct{ *tap.Watched }
 
 // Bytes implements server.Observer.
-func (c *watchedConn) Bytes(dir wire.Direction, at time.Time, p []byte) {
-	for len(p) > 0 {
-		part := p[:min(len(p), watchPiece)]
-		p = p[len(part):]
-		c.take(dir, at, part)
-	}
-	c.w.rouse()
-}
-
-func (c *watchedConn) take(dir wire.Direction, at time.Time, p []byte) {
-	data := copyOf(p)
-	w := c.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.held+cap(*data) > watchBytes {
-		c.lost[dir] += int64(len(p))
-		release(data)
-		return
-	}
-	c.known = true
-	w.held += cap(*data)
-	w.queue = append(w.queue, note{conn: c, dir: dir, at: at, lost: c.lost[dir], data: data})
-	c.lost[dir] = 0
+func (o observer) Bytes(dir wire.Direction, at time.Time, p []byte) {
+	o.Data(sideOf(dir), at, p)
 }
 
 // Closed implements server.Observer.
-func (c *watchedConn) Closed(at time.Time, how flow.CloseKind, err error) {
-	w := c.w
-	w.mu.Lock()
-	if c.known {
-		for dir, n := range c.lost {
-			if n > 0 {
-				w.queue = append(w.queue, note{conn: c, dir: wire.Direction(dir), at: at, lost: n})
-			}
-		}
-		w.queue = append(w.queue, note{conn: c, at: at, end: true, how: how, err: err})
-	} else if c.lost != [2]int64{} {
-		w.missed++
+func (o observer) Closed(at time.Time, how flow.CloseKind, err error) {
+	side := capture.A
+	if how == flow.CloseByApp || how == flow.ResetByApp {
+		side = capture.B
 	}
-	w.mu.Unlock()
-	w.rouse()
+	switch how {
+	case flow.CloseByServer, flow.CloseByApp:
+		o.End(side, capture.ChunkFin, at, nil)
+	case flow.ResetByServer, flow.ResetByApp:
+		o.End(side, capture.ChunkRst, at, nil)
+	}
+	o.End(side, capture.ChunkEnd, at, err)
+}
+
+// sideOf is who sends in a direction.
+func sideOf(dir wire.Direction) capture.Side {
+	if dir == wire.ToServer {
+		return capture.B
+	}
+	return capture.A
+}
+
+// flows turns what a watcher shows into the events of a view.
+type flows struct {
+	view  *view
+	conns map[*flow.ConnInfo]*watchedFlow
+}
+
+// A watchedFlow is one connection of them.
+type watchedFlow struct {
+	flow.Conn
+	how flow.CloseKind
+}
+
+func newFlows(v *view) *flows { return &flows{view: v, conns: make(map[*flow.ConnInfo]*watchedFlow)} }
+
+func (f *flows) piece(p *tap.Piece) {
+	c := f.conns[p.Conn]
+	if c == nil {
+		c = &watchedFlow{Conn: flow.Conn{Info: p.Conn, Whole: f.view.whole}}
+		f.conns[p.Conn] = c
+	}
+	dir := wire.ToApp
+	if p.Side == capture.B {
+		dir = wire.ToServer
+	}
+	switch p.Kind {
+	case capture.ChunkData:
+		c.Feed(dir, p.At, p.Data, f.view.event)
+	case capture.ChunkGap:
+		c.Lost(dir, p.Lost, p.At, f.view.event)
+	case capture.ChunkFin:
+		c.ended(dir, flow.CloseByServer, flow.CloseByApp)
+	case capture.ChunkRst:
+		c.ended(dir, flow.ResetByServer, flow.ResetByApp)
+	case capture.ChunkEnd:
+		c.Close(p.At, c.how, p.Err, f.view.event)
+		delete(f.conns, p.Conn)
+	}
+}
+
+// ended keeps how the connection ended: what came first.
+func (c *watchedFlow) ended(dir wire.Direction, byServer, byApp flow.CloseKind) {
+	if c.how != flow.CloseUnknown {
+		return
+	}
+	c.how = byServer
+	if dir == wire.ToServer {
+		c.how = byApp
+	}
 }
 
 // A view is where what is watched is shown and kept. It is for one goroutine.

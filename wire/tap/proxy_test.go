@@ -256,7 +256,7 @@ type seen struct {
 	ends  []string
 }
 
-func (s *seen) show(ch *capture.Chunk) {
+func (s *seen) show(ch *Piece) {
 	switch ch.Kind {
 	case capture.ChunkData:
 		s.bytes[ch.Side].Write(ch.Data)

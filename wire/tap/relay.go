@@ -17,7 +17,7 @@ import (
 type relay struct {
 	p       *Proxy
 	ends    [2]net.Conn // by capture.Side: the web server, the application
-	watched []*watched
+	watched []*Watched
 
 	mu     sync.Mutex
 	reset  bool // both ends are given up
@@ -54,14 +54,14 @@ func (r *relay) run(ctx context.Context) {
 		return
 	}
 	for _, w := range r.p.Watchers {
-		r.watched = append(r.watched, w.open(info))
+		r.watched = append(r.watched, w.Open(info))
 	}
 	var both sync.WaitGroup
 	both.Go(func() { r.pass(capture.B) })
 	r.pass(capture.A)
 	both.Wait()
 	for _, w := range r.watched {
-		w.end(capture.A, capture.ChunkEnd, time.Now())
+		w.End(capture.A, capture.ChunkEnd, time.Now(), nil)
 	}
 }
 
@@ -105,7 +105,7 @@ func (r *relay) pass(side capture.Side) {
 			// Before it is written: an answer must not be seen before its request.
 			now := time.Now()
 			for _, w := range r.watched {
-				w.data(side, now, p)
+				w.Data(side, now, p)
 			}
 			_, werr := to.Write(p)
 			in.done()
@@ -173,7 +173,7 @@ func (r *relay) first() bool {
 func (r *relay) tell(side capture.Side, kind capture.ChunkKind) {
 	now := time.Now()
 	for _, w := range r.watched {
-		w.end(side, kind, now)
+		w.End(side, kind, now, nil)
 	}
 }
 

@@ -20,8 +20,9 @@ const (
 	entryCost = 96
 )
 
-// A Watcher is told what passes, in order, by one goroutine: that of Run. It is
-// to be given to Proxy.Watchers before the proxy serves.
+// A Watcher is told what passes over connections, and shows it, in order, in one
+// goroutine: that of Run. It is told by a Proxy (Proxy.Watchers), or by who has
+// connections of another kind (Open).
 type Watcher struct {
 	// Lossless makes the traffic wait for the watcher. Otherwise what does not
 	// find room is not seen: a gap takes its place.
@@ -32,7 +33,7 @@ type Watcher struct {
 	mu      sync.Mutex
 	room    sync.Cond // Lossless: signalled when entries were taken
 	work    sync.Cond // signalled when there are entries
-	queue   []entry
+	queue   []Piece
 	size    int
 	watched int
 	closed  bool
@@ -46,32 +47,33 @@ type Missed struct {
 	Connections int64 // that it does not follow at all
 }
 
-// An entry is a chunk that waits. Its data is a copy.
-type entry struct {
-	chunk capture.Chunk
-	data  []byte
+// A Piece is what Run shows. Side A is the web server.
+type Piece struct {
+	capture.Chunk
+	Err error // ChunkEnd: what ended the connection; nil if nothing but its ends did
 }
 
-// A watched connection is one that a watcher follows, or does not. Its methods
-// are called for each side by one goroutine at a time.
-type watched struct {
+// A Watched is a connection that a watcher follows, or does not. Its methods may
+// be called by several goroutines, for each side by one at a time.
+type Watched struct {
 	w    *Watcher
 	info *flow.ConnInfo // nil: not followed
 	lost [2]int64       // bytes that found no room, by Side; under w.mu
 }
 
-// open begins to follow a connection.
-func (w *Watcher) open(info *flow.ConnInfo) *watched {
+// Open begins to follow a connection. End has to be called at its end, with
+// capture.ChunkEnd.
+func (w *Watcher) Open(info *flow.ConnInfo) *Watched {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.init()
 	if w.watched >= maxWatched {
 		w.missed.Connections++
-		return &watched{w: w}
+		return &Watched{w: w}
 	}
 	w.watched++
 	own := *info
-	return &watched{w: w, info: &own}
+	return &Watched{w: w, info: &own}
 }
 
 func (w *Watcher) init() {
@@ -83,9 +85,9 @@ func (w *Watcher) init() {
 	}
 }
 
-// data tells that side sends p, which is copied. It waits only if the watcher
+// Data tells that side sends p, which is copied. It waits only if the watcher
 // is lossless.
-func (c *watched) data(side capture.Side, at time.Time, p []byte) {
+func (c *Watched) Data(side capture.Side, at time.Time, p []byte) {
 	if c.info == nil {
 		return
 	}
@@ -107,22 +109,23 @@ func (c *watched) data(side capture.Side, at time.Time, p []byte) {
 		return
 	}
 	c.tellLost(side, at)
-	w.push(capture.Chunk{Conn: c.info, Side: side, Kind: capture.ChunkData, At: at}, copyOf(p))
+	w.push(Piece{Chunk: capture.Chunk{Conn: c.info, Side: side, Kind: capture.ChunkData, At: at, Data: copyOf(p)}})
 }
 
 // tellLost puts a gap where bytes found no room.
-func (c *watched) tellLost(side capture.Side, at time.Time) {
+func (c *Watched) tellLost(side capture.Side, at time.Time) {
 	if c.lost[side] == 0 {
 		return
 	}
-	c.w.push(capture.Chunk{Conn: c.info, Side: side, Kind: capture.ChunkGap, At: at, Lost: c.lost[side]}, nil)
+	c.w.push(Piece{Chunk: capture.Chunk{Conn: c.info, Side: side, Kind: capture.ChunkGap, At: at, Lost: c.lost[side]}})
 	c.lost[side] = 0
 }
 
-// end tells that side closed its direction (capture.ChunkFin), reset the
-// connection (ChunkRst), or that nothing more comes (ChunkEnd). There is always
-// room for it: there are a few for each connection that is followed.
-func (c *watched) end(side capture.Side, kind capture.ChunkKind, at time.Time) {
+// End tells that side closed its direction (capture.ChunkFin), reset the
+// connection (ChunkRst), or that nothing more comes (ChunkEnd), for which err
+// may be the reason. There is always room for it: there are a few for each
+// connection that is followed.
+func (c *Watched) End(side capture.Side, kind capture.ChunkKind, at time.Time, err error) {
 	if c.info == nil {
 		return
 	}
@@ -133,24 +136,27 @@ func (c *watched) end(side capture.Side, kind capture.ChunkKind, at time.Time) {
 		return
 	}
 	c.tellLost(side, at)
-	w.push(capture.Chunk{Conn: c.info, Side: side, Kind: kind, At: at}, nil)
+	if kind == capture.ChunkEnd {
+		c.tellLost(side.Other(), at)
+	}
+	w.push(Piece{capture.Chunk{Conn: c.info, Side: side, Kind: kind, At: at}, err})
 }
 
-func (w *Watcher) push(ch capture.Chunk, data []byte) {
-	w.queue = append(w.queue, entry{ch, data})
-	w.size += entryCost + len(data)
+func (w *Watcher) push(p Piece) {
+	w.queue = append(w.queue, p)
+	w.size += entryCost + len(p.Data)
 	if len(w.queue) == 1 {
 		w.work.Signal()
 	}
 }
 
 // Run calls show for what passes, until Close is called and all of it is shown,
-// or ctx is done. Idle is called when nothing waits to be shown. The chunk is
+// or ctx is done. Idle is called when nothing waits to be shown. The piece is
 // valid during the call.
-func (w *Watcher) Run(ctx context.Context, show func(*capture.Chunk), idle func()) {
+func (w *Watcher) Run(ctx context.Context, show func(*Piece), idle func()) {
 	stop := context.AfterFunc(ctx, w.Close)
 	defer stop()
-	var batch []entry
+	var batch []Piece
 	for {
 		w.mu.Lock()
 		w.init()
@@ -168,11 +174,10 @@ func (w *Watcher) Run(ctx context.Context, show func(*capture.Chunk), idle func(
 			return
 		}
 		for i := range batch {
-			e := &batch[i]
-			e.chunk.Data = e.data
-			show(&e.chunk)
-			w.taken(e)
-			*e = entry{}
+			p := &batch[i]
+			show(p)
+			w.taken(p)
+			*p = Piece{}
 		}
 		if cap(batch) > 4096 {
 			batch = batch[:0:4096]
@@ -181,17 +186,17 @@ func (w *Watcher) Run(ctx context.Context, show func(*capture.Chunk), idle func(
 }
 
 // taken makes room for what comes.
-func (w *Watcher) taken(e *entry) {
+func (w *Watcher) taken(p *Piece) {
 	w.mu.Lock()
-	w.size -= entryCost + len(e.data)
-	if e.chunk.Kind == capture.ChunkEnd {
+	w.size -= entryCost + len(p.Data)
+	if p.Kind == capture.ChunkEnd {
 		w.watched--
 	}
 	w.mu.Unlock()
 	if w.Lossless {
 		w.room.Broadcast()
 	}
-	release(e.data)
+	release(p.Data)
 }
 
 // Close ends Run when all that waits is shown. What passes later is not seen,
