@@ -14,12 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
@@ -122,47 +122,6 @@ func TestTapBetweenNginxAndPHP(t *testing.T) {
 // of their first packets.
 var connNumbers = regexp.MustCompile(`"conn":\d+,`)
 
-// TestTapTakesOverPHP: the socket of a php-fpm, which is reloaded meanwhile.
-func TestTapTakesOverPHP(t *testing.T) {
-	t.Parallel()
-	fpm := wiretest.RealPeer(t, "php-fpm")
-	pid, err := strconv.Atoi(fpm["pid"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func() {
-		t.Helper()
-		if got := runMain(t, "", "request", fpm["unix"], "/hello.php", "--root", fpm["root"]); got.code != 0 || got.stdout != "hello\n" {
-			t.Errorf("exit code %d, %q, %s", got.code, got.stdout, got.stderr)
-		}
-	}
-	tap := startTap(t, "--takeover", fpm["unix"])
-	ask()
-	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
-		t.Fatal(err)
-	}
-	// It keeps its socket, wherever that is, and takes connections again when it
-	// is there again.
-	deadline := time.Now().Add(20 * time.Second)
-	for seen := 1; seen < 4; {
-		got := runMain(t, "", "request", fpm["unix"], "/hello.php", "--root", fpm["root"], "--max-time", "5")
-		if got.code == 0 && got.stdout == "hello\n" {
-			seen++
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not again: %s", got.stderr)
-		}
-	}
-	tap.end(t)
-	if got := strings.Count(tap.stdout.String(), "GET /hello.php 200"); got != 4 {
-		t.Errorf("%d requests seen:\n%s", got, tap.stdout)
-	}
-	ask()
-	if left, _ := filepath.Glob(fpm["unix"] + ".*"); len(left) != 0 {
-		t.Errorf("left: %v", left)
-	}
-}
-
 // TestTapUnderLoad: clients that go away in the middle leave nothing behind,
 // and harm nobody else's bytes.
 func TestTapUnderLoad(t *testing.T) {
@@ -194,3 +153,87 @@ func TestTapUnderLoad(t *testing.T) {
 	all.Wait()
 	tap.end(t)
 }
+
+// TestTapEndsOnBothSides: how a connection ends is on one side of the tap what
+// it is on the other, as tcpdump sees both.
+func TestTapEndsOnBothSides(t *testing.T) {
+	t.Parallel()
+	needCapture(t)
+	app, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	tap := startTap(t, "--listen", "127.0.0.1:0", "--to", app.Addr().String())
+	_, appPort, _ := net.SplitHostPort(app.Addr().String())
+	_, tapPort, err := net.SplitHostPort(tap.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "both.pcap")
+	endTcpdump := startTcpdump(t, file, tapPort+" or tcp port "+appPort)
+	begin := wire.BeginRecord(1, wire.Responder, 0).Append(nil)
+	ends := []struct {
+		name string
+		do   func(server, app *net.TCPConn)
+	}{
+		{"the web server closes", func(server, app *net.TCPConn) { server.Close(); waitClosed(app); app.Close() }},
+		{"the application closes", func(server, app *net.TCPConn) { app.Close(); waitClosed(server); server.Close() }},
+		{"the web server closes one direction", func(server, app *net.TCPConn) {
+			server.CloseWrite()
+			waitClosed(app)
+			app.Close()
+			waitClosed(server)
+			server.Close()
+		}},
+		{"the web server resets", func(server, app *net.TCPConn) { server.SetLinger(0); server.Close(); waitClosed(app); app.Close() }},
+		{"the application resets", func(server, app *net.TCPConn) { app.SetLinger(0); app.Close(); waitClosed(server); server.Close() }},
+	}
+	for _, end := range ends {
+		server, err := net.Dial("tcp", tap.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		behind, err := app.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []net.Conn{server, behind} {
+			c.SetDeadline(time.Now().Add(20 * time.Second))
+		}
+		if _, err := server.Write(begin); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(behind, make([]byte, len(begin))); err != nil {
+			t.Fatal(err)
+		}
+		end.do(server.(*net.TCPConn), behind.(*net.TCPConn))
+	}
+	hows := func(port string) (all []string) {
+		got := runMain(t, "", "dump", file, "--port", tapPort, "--port", appPort, "-f", "jsonl")
+		at := make(map[string]bool) // numbers of the connections to the port
+		for line := range strings.Lines(got.stdout) {
+			n := connNumbers.FindString(line)
+			switch {
+			case strings.Contains(line, `"event":"connection"`) && strings.Contains(line, `"server":"127.0.0.1:`+port+`"`):
+				at[n] = true
+			case strings.Contains(line, `"event":"closed"`) && at[n]:
+				all = append(all, howClosed.FindString(line))
+			}
+		}
+		return all
+	}
+	endTcpdump(func() bool { return len(hows(tapPort)) == len(ends) && len(hows(appPort)) == len(ends) })
+	tap.end(t)
+	if d := cmp.Diff(hows(tapPort), hows(appPort)); d != "" {
+		t.Errorf("-before the tap +behind it:\n%s", d)
+	}
+	if n := strings.Count(strings.Join(hows(appPort), " "), "reset"); n != 2 {
+		t.Errorf("%d resets, want 2: %q", n, hows(appPort))
+	}
+}
+
+var howClosed = regexp.MustCompile(`"how":"[^"]*"`)
+
+// waitClosed waits until the other end of c has closed or reset it.
+func waitClosed(c net.Conn) { io.Copy(io.Discard, c) }

@@ -1,0 +1,53 @@
+package commands
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// TestTapTakesOverPHP: the socket of a php-fpm, which is reloaded meanwhile.
+func TestTapTakesOverPHP(t *testing.T) {
+	t.Parallel()
+	fpm := wiretest.RealPeer(t, "php-fpm")
+	pid, err := strconv.Atoi(fpm["pid"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() {
+		t.Helper()
+		if got := runMain(t, "", "request", fpm["unix"], "/hello.php", "--root", fpm["root"]); got.code != 0 || got.stdout != "hello\n" {
+			t.Errorf("exit code %d, %q, %s", got.code, got.stdout, got.stderr)
+		}
+	}
+	tap := startTap(t, "--takeover", fpm["unix"])
+	ask()
+	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	// It keeps its socket, wherever that is, and takes connections again when it
+	// is there again.
+	deadline := time.Now().Add(20 * time.Second)
+	for seen := 1; seen < 4; {
+		got := runMain(t, "", "request", fpm["unix"], "/hello.php", "--root", fpm["root"], "--max-time", "5")
+		if got.code == 0 && got.stdout == "hello\n" {
+			seen++
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not again: %s", got.stderr)
+		}
+	}
+	tap.end(t)
+	if got := strings.Count(tap.stdout.String(), "GET /hello.php 200"); got != 4 {
+		t.Errorf("%d requests seen:\n%s", got, tap.stdout)
+	}
+	ask()
+	if left, _ := filepath.Glob(fpm["unix"] + ".*"); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
