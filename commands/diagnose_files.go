@@ -92,8 +92,8 @@ func diagnoseCapture(ctx context.Context, env *Env, o diagnoseOptions) error {
 	j := &captureJudge{env: env, json: o.format.word == "json"}
 	j.Collector = diagnose.NewCollector(j.judge)
 	d := &dumper{env: env, o: dumpOptions{from: o.from}, sink: j}
-	err := errors.Join(d.file(ctx, o.capture), j.Close())
-	if err = errors.Join(err, j.broken); err != nil {
+	d.files(ctx, []string{o.capture})
+	if err := errors.Join(append(d.failed, j.Close(), j.broken)...); err != nil {
 		return err
 	}
 	if j.json {

@@ -78,6 +78,9 @@ Which it is, which connections speak FastCGI, and which end is the application, 
 the bytes. Without FILE, or where it is -, standard input is read, and shown as it comes.
 With --interface the packets of a network interface are (on Linux, with CAP_NET_RAW).
 
+Packet captures of which each begins when the one before it ends, as the files of tcpdump -C and of
+tap --rotate-size, are one input: connections go on in the next file. Name them in order of time.
+
 Bytes of both directions in one file, without a capture around them, are told apart by the types of
 the records: what one end sends that only the other may is shown on the wrong side. Where that
 matters, keep the directions in two files, for --to-app and --to-server.
@@ -151,11 +154,14 @@ type dumper struct {
 	broken error            // the sink's first
 	failed []error
 
-	conns    int // of the files before
-	records  int // that were shown, as all that follows
-	findings int // without notes
-	damages  int // gaps, bytes that are no record, records that are cut
-	stop     context.CancelFunc
+	input    string             // what is being decoded: a file, or FIRST to LAST
+	file     string             // of that, the file that is being read
+	told     int                // what was said of damage in it
+	conns    int                // of the files before
+	records  int                // that were shown, as all that follows
+	findings int                // without notes
+	damages  int                // gaps, bytes that are no record, records that are cut
+	stop     context.CancelFunc // ends the decoding
 }
 
 // newDumper opens what the user wants to be written.
@@ -201,40 +207,7 @@ func (d *dumper) all(ctx context.Context) {
 	if d.o.pairFiles.given() {
 		d.failed = append(d.failed, d.pair(ctx))
 	}
-	for _, name := range d.o.files {
-		d.failed = append(d.failed, d.file(ctx, name))
-		if d.broken != nil || ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// file decodes one input.
-func (d *dumper) file(ctx context.Context, name string) error {
-	in := d.env.Stdin
-	if name == "-" {
-		name = "standard input"
-	} else {
-		// Opening a pipe that nobody writes to takes for ever.
-		f, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
-	}
-	if f := regular(in); f != nil {
-		decodeCtx, stop := context.WithCancel(ctx)
-		defer stop()
-		d.stop = stop
-		defer d.unwatch()
-		return d.read(decodeCtx, name, d.watch(f))
-	}
-	// What has come is worth decoding, and showing at once: the reader ends it.
-	decodeCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	d.stop = stop
-	return d.read(decodeCtx, name, flushing{patient(ctx, in), d})
+	d.files(ctx, d.o.files)
 }
 
 // regular returns r as a file whose end is known to come, nil if it is none.
@@ -249,19 +222,10 @@ func regular(r io.Reader) *os.File {
 	return f
 }
 
-// read decodes an input that is open.
-func (d *dumper) read(ctx context.Context, name string, in io.Reader) error {
-	src, _, err := capture.Open(in, capture.Options{From: d.o.from.word})
-	if err != nil {
-		return d.openError(name, err)
-	}
-	return d.decode(ctx, name, src)
-}
-
 // decode shows what a source yields.
-func (d *dumper) decode(ctx context.Context, name string, src capture.Source) error {
+func (d *dumper) decode(ctx context.Context, src capture.Source) error {
 	stats, err := capture.Decode(ctx, src, capture.DecodeOptions{
-		Ports: d.o.ports, Whole: d.whole, Warn: d.warn(name),
+		Ports: d.o.ports, Whole: d.whole, Warn: d.warn,
 	}, d.event)
 	err = errors.Join(err, src.Close())
 	d.unwatch()
@@ -270,9 +234,9 @@ func (d *dumper) decode(ctx context.Context, name string, src capture.Source) er
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s", name, plain(err))
+		return fmt.Errorf("%s: %s", d.file, plain(err))
 	}
-	return d.tell(name, stats)
+	return d.tell(d.input, stats)
 }
 
 // openInput opens a file for reading.
@@ -307,18 +271,15 @@ func (d *dumper) openError(name string, err error) error {
 const maxWarnings = 20
 
 // warn tells of damage in an input, a line each.
-func (d *dumper) warn(name string) func(error) {
-	told := 0
-	return func(err error) {
-		d.keep(pretty.Flush(d.sink))
-		d.damages++
-		d.bar.hide()
-		switch told++; {
-		case told <= maxWarnings:
-			complain(d.env, name+": "+d.damage(err))
-		case told == maxWarnings+1:
-			complain(d.env, name+": there is more damage, which is not told one by one")
-		}
+func (d *dumper) warn(err error) {
+	d.keep(pretty.Flush(d.sink))
+	d.damages++
+	d.bar.hide()
+	switch d.told++; {
+	case d.told <= maxWarnings:
+		complain(d.env, d.file+": "+d.damage(err))
+	case d.told == maxWarnings+1:
+		complain(d.env, d.file+": there is more damage, which is not told one by one")
 	}
 }
 

@@ -68,9 +68,10 @@ func (d *dumper) pair(ctx context.Context) error {
 			empty = false
 		}
 	}
-	name := cmp.Or(d.o.toApp, d.o.toServer)
+	d.file = cmp.Or(d.o.toApp, d.o.toServer)
+	d.input = d.file
 	if empty {
-		return peerError{fmt.Errorf("%s: is empty", name)}
+		return peerError{fmt.Errorf("%s: is empty", d.file)}
 	}
-	return d.decode(decodeCtx, name, capture.OpenPair(in[0], in[1]))
+	return d.decode(decodeCtx, capture.OpenPair(in[0], in[1]))
 }

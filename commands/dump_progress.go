@@ -21,18 +21,17 @@ type progress struct {
 	out *late
 }
 
-// watch returns f as it is to be read: with a bar if stderr is a terminal that
-// nothing else is shown on, and the size of f is known.
-func (d *dumper) watch(f *os.File) io.Reader {
+// watch returns f with a bar if stderr is a terminal that nothing else is shown
+// on, and the size of f is known; else nil.
+func (d *dumper) watch(f *os.File) *progress {
 	if !d.env.Terminal.Stderr || d.env.Terminal.Stdout {
-		return f
+		return nil
 	}
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
-		return f
+		return nil
 	}
-	d.bar = newProgress(d.env, f, info.Size())
-	return d.bar
+	return newProgress(d.env, f, info.Size())
 }
 
 // unwatch takes the bar away.

@@ -76,6 +76,12 @@ type packetSource struct {
 	unknown map[uint32]bool // link types that were complained of
 	done    bool
 
+	more        func() Source // nil: nothing follows, see Chain
+	ahead       bool          // p is the first packet, and was read before its time
+	aheadErr    error         // the error of that
+	first, last time.Time     // of the packets so far, the latest
+	timeless    bool          // there was one without a time
+
 	// What is being looked at, here so that no packet costs an allocation.
 	p   packet
 	d   datagram
@@ -95,6 +101,9 @@ func (s *packetSource) Next() (Chunk, error) {
 			if err != io.EOF {
 				return Chunk{}, err
 			}
+			if s.sequel() {
+				continue
+			}
 			s.done = true
 			s.tcp.finishAll(&s.out)
 		}
@@ -105,9 +114,12 @@ func (s *packetSource) Next() (Chunk, error) {
 
 func (s *packetSource) packet() error {
 	p := &s.p
-	if err := s.in.next(p); err != nil {
-		return err
+	s.peek()
+	s.ahead = false
+	if s.aheadErr != nil {
+		return s.aheadErr
 	}
+	s.clock(p.at)
 	if !knownLink(p.link) {
 		return s.complain(p)
 	}

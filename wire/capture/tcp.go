@@ -49,6 +49,7 @@ type assembler struct {
 	n       uint64   // segments so far
 	waiting int      // bytes, of all connections
 	closing []*tcpConn
+	file    int      // which of several it is
 	out     *[]Chunk // where the chunks of the current segment go
 	at      time.Time
 	frame   int
@@ -63,6 +64,7 @@ type tcpConn struct {
 	opened  time.Time
 	seen    uint64 // assembler.n at its last segment
 	packets uint64
+	file    int    // assembler.file when it began
 	done    bool   // its ChunkEnd is out; it is kept to recognise stragglers
 	reset   uint64 // assembler.n when it was reset, 0: it was not
 	resetAt time.Time
@@ -119,7 +121,7 @@ func (a *assembler) find(s *segment) *tcpConn {
 	if c == nil || c.key != s.key {
 		c = a.conns[s.key]
 	}
-	if c != nil && c.isNew(s) {
+	if c != nil && (c.isNew(s) || c.isOfAnother(s, a.file)) {
 		a.end(c)
 		c = nil
 	}
@@ -154,6 +156,13 @@ func (c *tcpConn) isNew(s *segment) bool {
 	return len(s.data) > 0 && (far > maxAhead || far < -maxBehind)
 }
 
+// isOfAnother reports whether s opens a connection in a later file than that in
+// which c has sent something. Two recordings with made-up addresses can have the
+// same numbers in them.
+func (c *tcpConn) isOfAnother(s *segment, file int) bool {
+	return c.file != file && s.flags&(flagSYN|flagACK) == flagSYN && c.info != nil
+}
+
 func (a *assembler) begin(s *segment) *tcpConn {
 	if a.conns == nil {
 		a.conns = make(map[connKey]*tcpConn)
@@ -161,7 +170,7 @@ func (a *assembler) begin(s *segment) *tcpConn {
 	if len(a.conns) >= maxConnections {
 		a.evict()
 	}
-	c := &tcpConn{key: s.key, opener: s.dir, opened: s.at, seen: a.n}
+	c := &tcpConn{key: s.key, opener: s.dir, opened: s.at, seen: a.n, file: a.file}
 	if s.flags&(flagSYN|flagACK) == flagSYN|flagACK {
 		c.opener = s.dir ^ 1
 	}
