@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, env *Env) error {
 	line, err := arrange(app, args)
 	switch {
 	case err != nil:
-		return err
+		return asProbe(env, line.command, args, err)
 	case line.help && line.command != nil:
 		return writeHelp(env.Stdout, line.command)
 	case line.help:
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, env *Env) error {
 	}
 	env.words = line.words
 	onlyGiven(app, line)
-	return app.RunContext(ctx, line.words)
+	return asProbe(env, line.command, line.words, app.RunContext(ctx, line.words))
 }
 
 // onlyGiven leaves the flags that stand on the command line. The library

@@ -28,10 +28,7 @@ var nagiosRank = [...]int{nagiosOK: 0, nagiosWarning: 1, nagiosUnknown: 2, nagio
 func fpmNagios(ctx context.Context, env *Env, o fpmCheckOptions) error {
 	checked, err := checkPools(ctx, env, o)
 	if err != nil {
-		if writeErr := write(env.Stdout, []byte("FPM UNKNOWN - "+pretty.Clean(plain(err))+"\n")); writeErr != nil {
-			return writeErr
-		}
-		return silenced{withStatus(nagiosUnknown, err)}
+		return nagiosUnknowable(env, err)
 	}
 	state := nagiosOK
 	var words, data []string
