@@ -37,8 +37,8 @@ type exchange struct {
 // run sends the request over conn and prints the answer. It says who ended the
 // connection, if that is over.
 func (x *exchange) run(ctx context.Context, conn *client.Conn) flow.CloseKind {
-	how := flow.CloseByServer
-	how, x.err = x.converse(ctx, conn)
+	how, err := x.converse(ctx, conn)
+	x.err = err
 	x.stderr.flush()
 	x.finished = x.env.Now()
 	return how
@@ -60,6 +60,7 @@ func (x *exchange) converse(ctx context.Context, conn *client.Conn) (flow.CloseK
 	}
 	x.end, err = response.Wait()
 	x.ended = err == nil
+	x.stderr.flush() // before what is said about it
 	stop()
 	abort := x.tellAbort(aborted)
 	if err != nil {
