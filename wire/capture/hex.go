@@ -43,11 +43,16 @@ func (d *bareHex) decode(dst, p []byte) ([]byte, error) {
 }
 
 // end implements decoder.
-func (d *bareHex) end(dst []byte) []byte {
-	if d.prefix && d.half >= 0 {
-		dst = append(dst, byte(d.half))
+func (d *bareHex) end(dst []byte) ([]byte, error) {
+	half, prefix := d.half, d.prefix
+	d.half, d.prefix = -1, false
+	switch {
+	case half < 0 || !d.started:
+		return dst, nil
+	case prefix:
+		return append(dst, byte(half)), nil
 	}
-	return dst
+	return dst, &lossError{-1, "the last byte has one digit"}
 }
 
 func matchHex(head []byte) int {
@@ -121,7 +126,14 @@ func (d *base64Decoder) decode(dst, p []byte) ([]byte, error) {
 }
 
 // end implements decoder.
-func (d *base64Decoder) end(dst []byte) []byte { return dst }
+func (d *base64Decoder) end(dst []byte) ([]byte, error) {
+	n := d.n
+	d.n = 0
+	if n == 6 {
+		return dst, &lossError{-1, "the last character is only a part of a byte"}
+	}
+	return dst, nil
+}
 
 func sixBits(c byte) int {
 	switch {

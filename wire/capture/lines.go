@@ -12,8 +12,9 @@ import (
 type decoder interface {
 	// decode appends the bytes in piece to dst. A line has no line end.
 	decode(dst, piece []byte) ([]byte, error)
-	// end appends what was held back until now.
-	end(dst []byte) []byte
+	// end appends what was held back until now. It may be called again, and then
+	// does nothing.
+	end(dst []byte) ([]byte, error)
 }
 
 // A lossError says that n bytes are missing in a dump; -1: not known how many.
@@ -114,13 +115,16 @@ func (r *textReader) Read(b []byte) (int, error) {
 		}
 		r.out, r.pos = r.out[:0], 0
 		piece, err := r.in.next()
-		if err == nil {
-			r.out, err = r.dec.decode(r.out, piece)
-		}
 		switch {
+		case err == nil:
+			r.out, err = r.dec.decode(r.out, piece)
 		case err == io.EOF:
-			r.out, r.err = r.dec.end(r.out), err
-		case err != nil:
+			var loss error
+			if r.out, loss = r.dec.end(r.out); loss != nil {
+				err = loss // and the end when this is called again
+			}
+		}
+		if r.err = err; err != nil && err != io.EOF {
 			r.err = r.in.where(err)
 		}
 	}

@@ -56,12 +56,11 @@ func (d *literal) decode(dst, p []byte) ([]byte, error) {
 }
 
 // end implements decoder.
-func (d *literal) end(dst []byte) []byte {
+func (d *literal) end(dst []byte) ([]byte, error) {
 	if d.inEsc {
-		dst, _ = d.finish(dst)
+		return d.finish(dst)
 	}
-	dst, _ = d.number(dst)
-	return dst
+	return d.number(dst)
 }
 
 func (d *literal) comment(c byte) {

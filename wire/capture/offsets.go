@@ -91,7 +91,7 @@ func (d *offsetDump) decode(dst, line []byte) ([]byte, error) {
 }
 
 func (d *offsetDump) damaged(dst []byte, format string, args ...any) ([]byte, error) {
-	return d.end(dst), &lossError{-1, fmt.Sprintf(format, args...)}
+	return d.release(dst), &lossError{-1, fmt.Sprintf(format, args...)}
 }
 
 // settle appends the line that was held back, now that the next one is known
@@ -114,13 +114,16 @@ func (d *offsetDump) settle(dst []byte, at int64) ([]byte, error) {
 	case n > 0 && n < length && length-n < int64(d.cell.size):
 		d.line = d.line[:n] // the last word was filled up
 	case n > length:
-		return d.end(dst), &lossError{n - length, fmt.Sprintf("%d bytes are missing before offset %d", n-length, at)}
+		return d.release(dst), &lossError{n - length, fmt.Sprintf("%d bytes are missing before offset %d", n-length, at)}
 	}
-	return d.end(dst), nil
+	return d.release(dst), nil
 }
 
 // end implements decoder.
-func (d *offsetDump) end(dst []byte) []byte {
+func (d *offsetDump) end(dst []byte) ([]byte, error) { return d.release(dst), nil }
+
+// release appends the line that was held back.
+func (d *offsetDump) release(dst []byte) []byte {
 	if d.holding {
 		dst = append(dst, d.line...)
 	}
@@ -155,7 +158,7 @@ func (l layout) fits(lines [][]byte) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	b = d.end(b)
+	b = d.release(b)
 	return b, len(b) > 0
 }
 

@@ -285,7 +285,8 @@ func str(dst, arg []byte) (out []byte, cut, ok bool) {
 	}
 	d := literal{bare: true}
 	dst, err := d.decode(dst, body)
-	return d.end(dst), cut, err == nil
+	dst, ending := d.end(dst)
+	return dst, cut, err == nil && ending == nil
 }
 
 // field finds name=value in a structure and returns what begins at the value.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -30,7 +31,8 @@ const (
 // What is missing is missing in the file, too: sequence numbers jump. TCP cannot
 // say that it is not known how much is missing: at the beginning of a connection
 // there is no handshake then, later it is a gap of 1 MiB. A gap of over 256 MiB
-// is one of 256 MiB.
+// is one of 256 MiB. Where events were left out of what is written there is such
+// a gap, and a comment of the packet there says so.
 //
 // What has no time is written without one. A Writer keeps nothing of the bytes,
 // and what it keeps of connections is bounded. An error is one of the writer
@@ -41,6 +43,7 @@ type Writer struct {
 	n      uint32 // connections so far
 	client uint16 // the last port that was made up
 	rec    []byte // a record that is put together
+	note   string // what was left out of the events, until it is written
 }
 
 // A connID tells connections apart: chunks by the pointer, events by the number.
@@ -82,6 +85,9 @@ func (w *Writer) Chunk(ch Chunk) error { return w.take(connID{info: ch.Conn}, &c
 // Writer is a sink of events; what was taken out of the events, or masked, is
 // so in the file, too.
 func (w *Writer) Event(e *flow.Event) error {
+	if e.Kind == flow.KindLost {
+		w.note = fmt.Sprintf("%d events are left out here: %s", e.Length, strings.ToValidUTF8(e.Hint[:min(len(e.Hint), maxNote)], "?"))
+	}
 	if e.Conn == nil {
 		return w.out.err
 	}
@@ -104,6 +110,8 @@ func (w *Writer) Event(e *flow.Event) error {
 		ch.Data = e.Data
 	case flow.KindGap:
 		ch.Kind, ch.Lost = ChunkGap, e.Length
+	case flow.KindLost:
+		ch.Kind, ch.Lost = ChunkGap, -1
 	case flow.KindClosed:
 		return w.closed(ch, e.Close)
 	default:
@@ -314,8 +322,12 @@ func (w *Writer) packet(c *writtenConn, side Side, flags byte, at time.Time, dat
 		s.ack = peer.next
 		peer.unacked = 0
 	}
-	w.out.packet(at, &s, data, c.note)
+	note := c.note
+	if w.note != "" {
+		note = strings.TrimPrefix(note+"; "+w.note, "; ")
+	}
+	w.out.packet(at, &s, data, note)
 	if !at.IsZero() {
-		c.note = ""
+		c.note, w.note = "", ""
 	}
 }

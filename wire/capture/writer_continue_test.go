@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
@@ -92,6 +93,45 @@ func textOf(t *testing.T, file []byte) string {
 		}
 		if ch.Kind == ChunkData {
 			got = append(got, ch.Data...)
+		}
+	}
+}
+
+// TestWriterLost: where events are missing in what is written the file says so,
+// to whoever looks at its packets and to whoever reads its bytes.
+func TestWriterLost(t *testing.T) {
+	t.Parallel()
+	info := &flow.ConnInfo{Fd: -1, N: 3}
+	begin := flow.Event{Kind: flow.KindRecord, Conn: info, Dir: wire.ToApp, At: time.Unix(1e9, 0), Header: wire.BeginRecord(1, wire.Responder, 0).Header, Data: make([]byte, 8)}
+	end := flow.Event{Kind: flow.KindRecord, Conn: info, Dir: wire.ToServer, At: time.Unix(1e9, 0), Header: wire.Header{Version: 1, Type: wire.TypeEndRequest, RequestID: 1, ContentLength: 8}, Data: make([]byte, 8)}
+	for _, test := range []struct {
+		name string
+		conn *flow.ConnInfo
+		gaps int
+	}{{"of a connection", info, 1}, {"of whatever it was", nil, 0}} {
+		var file bytes.Buffer
+		w := NewWriter(&file)
+		for _, e := range []flow.Event{begin, {Kind: flow.KindLost, Conn: test.conn, Dir: wire.ToServer, At: begin.At, Length: 7, Hint: "too much"}, end, end} {
+			if err := w.Event(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(file.Bytes(), []byte("7 events are left out here: too much")); n != 1 {
+			t.Errorf("%s: %d comments, want 1", test.name, n)
+		}
+		chunks, warnings := drain(t, openBytes(t, file.Bytes()))
+		gaps, bytes := 0, 0
+		for _, ch := range chunks {
+			bytes += len(ch.Data)
+			if ch.Kind == ChunkGap && ch.Side == B {
+				gaps++
+			}
+		}
+		if gaps != test.gaps || bytes != 48 || len(warnings) > 0 {
+			t.Errorf("%s: %d gaps, %d bytes, %q; want %d, 48", test.name, gaps, bytes, warnings, test.gaps)
 		}
 	}
 }
