@@ -94,12 +94,20 @@ func (p *process) start(env *Env, path string, words []string) error {
 		p.addr.Address, p.socket = name, f
 		os.RemoveAll(p.dir)
 	}
+	return p.run(env, path, words, listener)
+}
+
+// run starts the command, with stdin, which may be nil.
+func (p *process) run(env *Env, path string, words []string, stdin *os.File) error {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer theirs.Close()
-	p.cmd = &exec.Cmd{Path: path, Args: words, Stdin: listener, Stdout: theirs, Stderr: theirs, SysProcAttr: dependent()}
+	p.cmd = &exec.Cmd{Path: path, Args: words, Stdout: theirs, Stderr: theirs, SysProcAttr: dependent()}
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	for _, variable := range p.cmd.Environ() {
 		if !strings.HasPrefix(variable, server.WebServerAddrs+"=") {
 			p.cmd.Env = append(p.cmd.Env, variable)

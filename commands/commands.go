@@ -19,6 +19,7 @@ var commands = []struct {
 	{"dump", dumpCommand},
 	{"tap", tapCommand},
 	{"serve", serveCommand},
+	{"gateway", gatewayCommand},
 	{"fpm", fpmCommand},
 	{"diagnose", diagnoseCommand},
 	{"rules", rulesCommand},

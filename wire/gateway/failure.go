@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
+	"github.com/fcgiscope/fcgiscope/wire/client"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
+)
+
+// notAsked answers for a request that was not sent.
+func (a *App) notAsked(w http.ResponseWriter, r *http.Request, x *Exchange, err error) {
+	var param *cgi.ParamError
+	if errors.As(err, &param) {
+		status := http.StatusBadRequest
+		if param.Name == "PARAMS" {
+			status = http.StatusRequestHeaderFieldsTooLarge
+		}
+		x.refuse(w, status, fmt.Sprintf("%s: %s", param.Name, param.Why))
+		return
+	}
+	a.failed(w, r, x, err)
+}
+
+// failed answers for an application that did not: with the status that says
+// whose failure it is.
+func (a *App) failed(w http.ResponseWriter, r *http.Request, x *Exchange, err error) {
+	if r.Context().Err() != nil {
+		x.fail(w, statusClientGone, "the client closed the connection before the answer")
+		panic(http.ErrAbortHandler)
+	}
+	var send *client.SendError
+	if errors.As(err, &send) && x.stream != nil {
+		a.bodyFailed(w, r, x, send.Err)
+		return
+	}
+	status, why := statusOf(err)
+	if errors.Is(err, context.DeadlineExceeded) && a.MaxTime > 0 {
+		why = fmt.Sprintf("the application is not done after %v", a.MaxTime)
+	}
+	x.fail(w, status, why)
+}
+
+// statusOf says what an error of an application is to the client, and to the log.
+func statusOf(err error) (status int, why string) {
+	var (
+		dial *transport.DialError
+		idle *client.TimeoutError
+		late interface{ Timeout() bool }
+	)
+	why = strings.TrimPrefix(strings.TrimPrefix(err.Error(), "client: "), "transport: ")
+	switch {
+	case errors.As(err, &dial):
+		switch dial.Reason {
+		case transport.Timeout:
+			return http.StatusGatewayTimeout, why
+		case transport.Backlog:
+			return http.StatusServiceUnavailable, why
+		}
+	case errors.As(err, &idle):
+		return http.StatusGatewayTimeout, "the application hangs: " + why
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
+		return http.StatusGatewayTimeout, why
+	case errors.Is(err, client.ErrClosed), errors.Is(err, net.ErrClosed):
+		return http.StatusServiceUnavailable, "the gateway is ending"
+	}
+	return http.StatusBadGateway, why
+}

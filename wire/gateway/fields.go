@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/fcgiscope/fcgiscope/wire/cgi"
+)
+
+// perConnection are the header fields that are about one connection, and Proxy,
+// which becomes the variable HTTP_PROXY that programs are configured with. See
+// RFC 9110, section 7.6.1, and httpoxy.org.
+var perConnection = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true,
+	"Proxy-Authentication-Info": true, "Proxy-Connection": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
+	"Upgrade": true, "Http2-Settings": true, "Proxy": true,
+}
+
+// forwarded reports whether a field is what proxies tell about their clients.
+func forwarded(name string) bool {
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "X-Client-Ip" || name == "X-Original-Url" || name == "X-Rewrite-Url"
+}
+
+// clear reports whether a name is of letters, digits and hyphens: X_Forwarded_For
+// and X-Forwarded-For would be the same parameter.
+func unambiguous(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// passed returns the header fields that an application is told, in an order
+// that does not change.
+func (a *App) passed(r *http.Request) []cgi.Field {
+	names := make([]string, 0, len(r.Header)+1)
+	size := 1
+	var listed []string // by Connection, which are about it
+	for _, value := range r.Header["Connection"] {
+		for word := range strings.SplitSeq(value, ",") {
+			listed = append(listed, http.CanonicalHeaderKey(strings.TrimSpace(word)))
+		}
+	}
+	trusted, asked := false, false
+	for name, values := range r.Header {
+		if forwarded(name) {
+			if !asked {
+				trusted, asked = a.trusts(r), true
+			}
+			if !trusted {
+				continue
+			}
+		}
+		if perConnection[name] || !unambiguous(name) || slices.Contains(listed, name) {
+			continue
+		}
+		names = append(names, name)
+		size += len(values)
+	}
+	slices.Sort(names)
+	fields := make([]cgi.Field, 0, size+2)
+	if r.Host != "" {
+		fields = append(fields, cgi.Field{Name: "Host", Value: r.Host})
+	}
+	for _, name := range names {
+		for _, value := range r.Header[name] {
+			fields = append(fields, cgi.Field{Name: name, Value: value})
+		}
+	}
+	return fields
+}
+
+// trusts reports whether the client is a proxy of ours.
+func (a *App) trusts(r *http.Request) bool {
+	if len(a.Trusted) == 0 {
+		return false
+	}
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip := addr.Addr().Unmap()
+	return slices.ContainsFunc(a.Trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// remote splits the client's address; a client of a Unix socket has none.
+func remote(r *http.Request) (addr, port string) {
+	addr, port, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return "", ""
+	}
+	return addr, port
+}
+
+// local returns where the connection came in.
+func local(r *http.Request) (addr, port string) {
+	a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return "", ""
+	}
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		addr, port, _ = net.SplitHostPort(tcp.String())
+	}
+	return addr, port
+}
+
+// answerFields puts the header of an application's answer into an HTTP header,
+// without what is about the connection to it.
+func answerFields(to http.Header, from *cgi.Header) {
+	for name, value := range from.Fields() {
+		key := http.CanonicalHeaderKey(string(name))
+		if key == "Status" || perConnection[key] || strings.HasPrefix(key, "Variable-") {
+			continue
+		}
+		to[key] = append(to[key], string(value))
+	}
+	if _, ok := to["Content-Type"]; !ok {
+		to["Content-Type"] = nil // or net/http guesses, and makes a page of an upload
+	}
+}

@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// DefaultSendTime is Front.SendTime where it is not set.
+const DefaultSendTime = time.Minute
+
+// A Front stands before all other handlers. It keeps the books of an Exchange,
+// ends the answers to clients that do not take them, and a panic of a handler
+// with 500.
+type Front struct {
+	Next http.Handler
+	// Done is told of every request when it is over; nil is nobody. It may be
+	// called by several goroutines at once.
+	Done func(*Exchange)
+	// SendTime is how long a piece of the answer, of 256 KiB at most, may take
+	// to be sent; 0 means DefaultSendTime, less no limit.
+	SendTime time.Duration
+}
+
+// ServeHTTP implements http.Handler.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r, x := Begin(r)
+	out := &writer{ResponseWriter: w, x: x, limit: f.SendTime}
+	if out.limit == 0 {
+		out.limit = DefaultSendTime
+	}
+	out.control = http.NewResponseController(w)
+	out.arm()
+	defer f.end(out)
+	f.Next.ServeHTTP(out, r)
+}
+
+// end tells of a request, however it ended.
+func (f *Front) end(out *writer) {
+	p, x := recover(), out.x
+	if p != nil && p != http.ErrAbortHandler {
+		x.Why = fmt.Sprintf("panic: %v\n%s", p, debug.Stack())
+		x.Cut = out.begun
+		if !out.begun {
+			x.fail(out, http.StatusInternalServerError, x.Why)
+			p = nil
+		} else {
+			p = http.ErrAbortHandler
+		}
+	}
+	if x.Status == 0 {
+		x.Status = http.StatusOK
+	}
+	x.Took = time.Since(x.Began)
+	if f.Done != nil {
+		f.Done(x)
+	}
+	if p != nil {
+		panic(p)
+	}
+}
+
+// A writer is an answer on its way, counted and with a limit for each piece.
+type writer struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	x       *Exchange
+	limit   time.Duration
+	armed   time.Time
+	begun   bool
+}
+
+// arm sets the time limit for what is written next. It is not set anew for
+// every few bytes.
+func (w *writer) arm() {
+	if w.limit <= 0 {
+		return
+	}
+	now := time.Now()
+	if w.armed.IsZero() || now.Sub(w.armed) > w.limit/16 {
+		w.armed = now
+		_ = w.control.SetWriteDeadline(now.Add(w.limit)) // who cannot is no connection
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *writer) WriteHeader(status int) {
+	if status >= 200 && !w.begun {
+		w.begun, w.x.Status = true, status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (w *writer) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.begun, w.x.Status = true, http.StatusOK
+	}
+	w.arm()
+	n, err := w.ResponseWriter.Write(p)
+	w.x.Bytes += int64(n)
+	return n, err
+}
+
+// FlushError is for http.ResponseController.
+func (w *writer) FlushError() error {
+	w.arm()
+	return w.control.Flush()
+}
+
+// sendPiece is how much of a file is sent under one time limit.
+const sendPiece = 256 << 10
+
+// ReadFrom implements io.ReaderFrom, so that files are sent by the system.
+func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
+	if !w.begun {
+		w.begun, w.x.Status = true, http.StatusOK
+	}
+	limit := int64(1<<63 - 1)
+	if l, ok := src.(*io.LimitedReader); ok { // the system wants it to be the only one
+		src, limit = l.R, l.N
+		defer func() { l.N -= n }()
+	}
+	for n < limit {
+		w.arm()
+		piece := min(sendPiece, limit-n)
+		m, err := io.Copy(w.ResponseWriter, &io.LimitedReader{R: src, N: piece})
+		n += m
+		w.x.Bytes += m
+		if err != nil || m < piece {
+			return n, err
+		}
+	}
+	return n, nil
+}
