@@ -20,6 +20,7 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 	"github.com/fcgiscope/fcgiscope/wire/fpm"
 	"github.com/fcgiscope/fcgiscope/wire/gateway"
+	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
@@ -254,7 +255,7 @@ func (g *gatewayRun) dial(ctx, life context.Context, b *backend) (net.Conn, erro
 // A seenConn is a connection to an application that is watched.
 type seenConn struct {
 	net.Conn
-	seen   *watchedConn
+	seen   server.Observer
 	mu     sync.Mutex
 	closed bool
 }
