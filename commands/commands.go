@@ -22,6 +22,7 @@ var commands = []struct {
 	{"gateway", gatewayCommand},
 	{"fpm", fpmCommand},
 	{"diagnose", diagnoseCommand},
+	{"explain", explainCommand},
 	{"rules", rulesCommand},
 	{"completion", completionCommand},
 	{"version", versionCommand},

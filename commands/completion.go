@@ -162,6 +162,8 @@ func completeArgument(env *Env, what, current string) {
 		for _, r := range wire.Rules() {
 			candidate(w, current, string(r.ID), r.Text)
 		}
+	case "TOPIC":
+		completeTopics(env, current)
 	case "NAME":
 		for _, name := range wire.ValueNames() {
 			candidate(w, current, name, "")

@@ -64,7 +64,7 @@ Exit codes: 1 when it cannot listen.
 Examples:
   fcgiscope fpm exporter --scrape /run/php/php-fpm.sock
   fcgiscope fpm exporter --listen 0.0.0.0:9253 tcp://127.0.0.1:9000/status
-  curl http://127.0.0.1:9253/metrics`,
+  fcgiscope fpm exporter /run/php/www.sock /run/php/shop.sock --scrape-timeout 1`,
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.targets.args = append(c.Args().Slice(), o.scrape...)

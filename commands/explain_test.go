@@ -1,0 +1,161 @@
+package commands
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/diagnose"
+)
+
+// screenful is how many lines the text of a topic may have at most: with the
+// next prompt, what a terminal of 24 lines shows.
+const screenful = 23
+
+// TestExplainTopics: each topic says something, and that on a screen.
+func TestExplainTopics(t *testing.T) {
+	t.Parallel()
+	all := topics()
+	for _, topic := range all {
+		var b bytes.Buffer
+		topic.append(&b)
+		shown, example, _ := strings.Cut(b.String(), "\nExample")
+		lines := strings.Split(b.String(), "\n")
+		if len(lines)-1 > screenful {
+			t.Errorf("%s %s has %d lines:\n%s", topic.kind, topic.name, len(lines)-1, b.String())
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > helpWidth+10 || strings.ContainsAny(line, "\t") || strings.TrimRight(line, " ") != line {
+				t.Errorf("%s %s: a line is too long, has a tab or ends in a blank: %q", topic.kind, topic.name, line)
+			}
+		}
+		if topic.brief == "" || topic.text == "" && len(topic.facts) < 4 || strings.ContainsAny(shown, "{}") {
+			t.Errorf("%s %s says too little, or has a brace left:\n%s", topic.kind, topic.name, shown)
+		}
+		if strings.Count(example, "\n> ")+strings.Count(example, "\n  > ") == 0 {
+			t.Errorf("%s %s has an example that sends nothing: %s", topic.kind, topic.name, example)
+		}
+		found, err := findTopics(all, strings.Trim(topic.reference(), "'"))
+		if err != nil || len(found) != 1 || found[0].kind != topic.kind || found[0].name != topic.name {
+			t.Errorf("%s does not name %s %s: %v", topic.reference(), topic.kind, topic.name, err)
+		}
+	}
+}
+
+// TestExplainIsComplete: what the tables of the protocol have has a topic.
+func TestExplainIsComplete(t *testing.T) {
+	t.Parallel()
+	all := topics()
+	want := map[string][]string{"value": append(wire.ValueNames(), wire.KeepConn.String())}
+	for _, s := range wire.Specs() {
+		want["record"] = append(want["record"], s.Name)
+		for _, f := range s.Body {
+			switch {
+			case f.Name == "role":
+				want["role"] = f.Enum.List()
+			case f.Name == "protocolStatus":
+				want["status"] = append(f.Enum.List(), "appStatus")
+			}
+		}
+	}
+	for _, r := range wire.Rules() {
+		want["rule"] = append(want["rule"], string(r.ID))
+	}
+	for _, r := range diagnose.Rules() {
+		want["fault"] = append(want["fault"], r.Key)
+	}
+	for _, p := range madeParams() {
+		if name := string(p.Name); !strings.HasPrefix(name, "HTTP_") && !slices.Contains(want["parameter"], name) {
+			want["parameter"] = append(want["parameter"], name)
+		}
+	}
+	have := map[string][]string{}
+	for _, topic := range all {
+		have[topic.kind] = append(have[topic.kind], topic.name)
+	}
+	for _, k := range topicKinds {
+		if len(want[k.word]) == 0 {
+			t.Errorf("nothing is asked of the %s", k.plural)
+		}
+		for _, name := range want[k.word] {
+			if !slices.Contains(have[k.word], name) {
+				t.Errorf("%s %s has no topic", k.word, name)
+			}
+		}
+		sorted := slices.Sorted(slices.Values(have[k.word]))
+		if len(slices.Compact(sorted)) != len(have[k.word]) {
+			t.Errorf("a topic is twice among the %s", k.plural)
+		}
+	}
+	for key := range faultExamples() {
+		if diagnose.Lookup(key) == nil {
+			t.Errorf("an example is for the fault %s, which there is not", key)
+		}
+	}
+}
+
+// TestExplainExamples: send takes each example, and an application gets it. What
+// is about a record or a parameter has it, and what is about a rule breaks it.
+func TestExplainExamples(t *testing.T) {
+	t.Parallel()
+	for _, topic := range topics() {
+		t.Run(topic.kind+":"+topic.name, func(t *testing.T) {
+			t.Parallel()
+			printed := runMain(t, "", "explain", strings.Trim(topic.reference(), "'"), "--example")
+			if printed.stdout != topic.example {
+				t.Fatalf("--example prints %q and %q, want %q", printed.stdout, printed.stderr, topic.example)
+			}
+			// What the application makes of it may be bad; what we make of it not.
+			got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "0.02", "--stable")
+			if !slices.Contains([]int{0, 3, 4, 6}, got.code) || !strings.Contains(got.stdout, "> ") {
+				t.Errorf("send: exit code %d, stdout %s, stderr %s", got.code, got.stdout, got.stderr)
+			}
+			var sent string
+			switch topic.kind {
+			case "record":
+				sent = " " + topic.name + " "
+			case "role":
+				sent = "role=" + topic.name
+			case "value", "status":
+				sent = strings.TrimPrefix(topic.name, "FCGI_")
+			case "parameter":
+				sent = strings.TrimSuffix(topic.name, "*")
+			case "rule":
+				sent = `"rule":"` + topic.name + `"`
+				conversation := topic.example
+				if !strings.Contains(conversation, "! ") { // what send does at the end
+					conversation += "> ! fin\n"
+				}
+				got = runMain(t, conversation, "dump", "-", "-f", "jsonl", "--events", "finding")
+				if !strings.Contains(got.stdout, sent) {
+					t.Errorf("the example does not break the rule:\n%s%s%s", topic.example, got.stdout, got.stderr)
+				}
+				return
+			}
+			if !strings.Contains(topic.example, sent) {
+				t.Errorf("%q is not in the example:\n%s", sent, topic.example)
+			}
+		})
+	}
+}
+
+// TestExplainParamExamples: applications get the parameters that the examples are
+// about, and web servers are said to send what they do.
+func TestExplainParamExamples(t *testing.T) {
+	t.Parallel()
+	for _, topic := range paramTopics() {
+		got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "0.02", "--stable")
+		if got.code != 0 || strings.Contains(got.stdout, "# must") {
+			t.Errorf("%s: exit code %d, stdout %s, stderr %s", topic.name, got.code, got.stdout, got.stderr)
+		}
+	}
+	got := runMain(t, "", "explain", "request-uri")
+	for _, want := range []string{"nginx ", "apache ", "lighttpd ", "caddy ", "not sent by cgi-fcgi"} {
+		if !strings.Contains(got.stdout, "\n  "+want) {
+			t.Errorf("explain request-uri lacks %q:\n%s", want, got.stdout)
+		}
+	}
+}
