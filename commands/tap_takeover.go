@@ -67,7 +67,7 @@ func (t *tapper) keep(ctx context.Context, over *tap.Takeover) error {
 			}
 			if !away {
 				away = true
-				t.say(t.o.takeover + ": the application has bound it anew")
+				t.say(t.o.takeover + ": the application has removed it, or bound it anew; waiting until it listens")
 			}
 			err := over.Again(ctx)
 			switch {
