@@ -43,7 +43,7 @@ func (o *sending) flags() []cli.Flag {
 		&cli.GenericFlag{Name: "abort-after", Category: category, Usage: "send ABORT_REQUEST when the answer is not complete after `TIME`, and show what comes then", Value: &o.abort},
 		durationFlag(category, "linger", nil, "go on reading for `TIME` after END_REQUEST, to see what should not come", &o.linger),
 		&cli.GenericFlag{Name: "repeat", Category: category, Usage: "send it `N` times, one after the other", Value: &o.repeat},
-		&cli.GenericFlag{Name: "mux", Category: category, Usage: "send it `N` times at once on one connection, under N request ids", Value: &o.mux},
+		&cli.GenericFlag{Name: "mux", Category: category, Usage: "send it `N` times at once on one connection, under N request ids; that all are answered is no proof that they ran at once: see get-values --verify", Value: &o.mux},
 		&cli.BoolFlag{Name: "offline", Category: category, Usage: "send nothing, and print the records that would be sent", Destination: &o.offline},
 	}
 }
@@ -87,9 +87,7 @@ func (o *sending) check() error {
 // apply makes req one that is sent so, and returns what the user should know.
 func (o *sending) apply(req *client.Request) (notes []string) {
 	req.Keep, req.ID, req.NoStdinEnd = req.Keep || o.keep, uint16(o.id), req.NoStdinEnd || o.noStdinEnd
-	if o.splitPairs {
-		notes = append(notes, "warning: php-fpm resets the connection when a pair is split over records")
-	}
+	notes = o.warnings(req.Params)
 	if !o.pad.given && o.chunk == 0 {
 		return notes
 	}
@@ -111,6 +109,34 @@ func (o *sending) apply(req *client.Request) (notes []string) {
 	}
 	req.Layout = &layout
 	return notes
+}
+
+// warnings are what cgi.Lint cannot know: it is in the way the request goes out.
+func (o *sending) warnings(params []wire.Pair) (notes []string) {
+	if o.splitPairs && cutsPair(params, int(o.chunk)) {
+		notes = append(notes, "warning: php-fpm resets the connection when a pair is split over records")
+	}
+	if o.keep && o.repeat == 1 && o.mux == 1 && o.linger == 0 && !o.offline {
+		notes = append(notes, "warning: --keep-conn and a single request: the connection is closed after it (--repeat N sends more, --linger shows whether the application closes)")
+	}
+	if o.noStdinEnd && !o.abort.given && !o.offline {
+		notes = append(notes, "warning: --no-stdin-eof: an application that waits for the end of STDIN does not answer before --timeout")
+	}
+	return notes
+}
+
+// cutsPair reports whether one of pairs crosses the border of two records that
+// are filled to chunk bytes.
+func cutsPair(pairs []wire.Pair, chunk int) bool {
+	at := 0
+	for i := range pairs {
+		end := at + pairs[i].Len()
+		if at/chunk != (end-1)/chunk {
+			return true
+		}
+		at = end
+	}
+	return false
 }
 
 // longest is the length of the longest pair, at most that of a record.

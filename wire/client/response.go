@@ -42,6 +42,7 @@ type Response struct {
 	stdout, stderr           int64 // bytes that came
 	stdoutEnded, stderrEnded bool
 	errBuf                   []byte // STDERR, its beginning
+	begun                    bool   // nobody writes before BEGIN_REQUEST any more
 	sent                     bool   // all of the request
 	wasAborted               bool
 	over                     bool // END_REQUEST, or err
@@ -238,13 +239,22 @@ func (r *Response) Close() error {
 	return nil
 }
 
-// Abort sends ABORT_REQUEST and goes on reading what the app makes of it. The
-// connection is not kept. See FastCGI 1.0, section 5.4.
+// Abort sends ABORT_REQUEST instead of what is left of the request, and goes on
+// reading what the app makes of it. The connection is not kept. It is ErrClosed
+// if the answer is over. See FastCGI 1.0, section 5.4.
 func (r *Response) Abort() error {
-	r.c.mu.Lock()
+	c := r.c
+	c.mu.Lock()
+	for !r.begun && !r.over { // it cannot be aborted before BEGIN_REQUEST
+		c.room.Wait()
+	}
+	over := r.over
 	r.wasAborted = true
-	r.c.mu.Unlock()
-	return r.c.abort(r.id)
+	c.mu.Unlock()
+	if over {
+		return ErrClosed
+	}
+	return c.abort(r.id)
 }
 
 // Stderr returns what came of STDERR so far, the first Options.MaxStderr bytes

@@ -43,7 +43,8 @@ func sizeOf(s io.Reader) int {
 	return oneWrite + 1
 }
 
-// errOver ends the sending of a request whose answer is over.
+// errOver ends the sending of a request whose answer is over, or that was
+// aborted.
 var errOver = errors.New("client: answer is over")
 
 // send sends the request. An error of the connection is none of the request
@@ -76,6 +77,10 @@ func (r *Response) sendAll() error {
 	r.req.Layout.apply(c.w, wire.TypeParams)
 	// The writer keeps its first error, and Flush returns it.
 	_ = c.w.WriteRecord(wire.BeginRecord(r.id, r.req.Role, flags))
+	c.mu.Lock()
+	r.begun = true
+	c.room.Broadcast()
+	c.mu.Unlock()
 	params := c.w.Pairs(wire.TypeParams, r.id)
 	for _, p := range r.req.Params {
 		_ = params.WritePair(p)
@@ -192,7 +197,7 @@ func (r *Response) declared(t wire.Type) int64 {
 	return n
 }
 
-// lockWriting takes the right to write, unless the answer is over.
+// lockWriting takes the right to write, unless nothing more is to be sent.
 func (r *Response) lockWriting() error {
 	c := r.c
 	select {
@@ -201,7 +206,7 @@ func (r *Response) lockWriting() error {
 		return errOver
 	}
 	c.mu.Lock()
-	over := r.over
+	over := r.over || r.wasAborted
 	c.mu.Unlock()
 	if over {
 		<-c.writing
