@@ -31,7 +31,7 @@ func TestRequestPHP(t *testing.T) {
 		{"ADDR --script ROOT/hello.php", 0, "hello\n", ""},
 		{"ADDR ROOT/hello.php", 0, "hello\n", ""},
 		{"ADDR /hello.php --root ROOT -I", 0, "X-Powered-By: PHP/VERSION\r\nContent-type: text/plain;charset=UTF-8\r\n\r\n", ""},
-		{"ADDR /hello.php --root ROOT --keep-conn", 0, "hello\n", ""},
+		{"ADDR /hello.php --root ROOT --keep-conn", 0, "hello\n", "warning: --keep-conn and a single request"},
 		{"ADDR /hello.php --root ROOT --id 4711", 0, "hello\n", ""},
 		{"ADDR /nothing.php --root ROOT", 0, "File not found.\n", "hint: php-fpm finds no script \"ROOT/nothing.php\": "},
 		{"ADDR /nothing.php --root ROOT --fail", 4, "", "HTTP status 404"},
