@@ -193,6 +193,11 @@ func (t target) dial(ctx context.Context, env *Env, limit time.Duration) (net.Co
 	return nil, withHint(connectError{err}, dialHint(dial))
 }
 
+// dialer returns dial for who wants to connect by themselves.
+func (t target) dialer(env *Env, limit time.Duration) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, env, limit) }
+}
+
 // ended is not nil if the application was started for us, and has ended by
 // itself.
 func (t target) ended(ctx context.Context) *endedError {

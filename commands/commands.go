@@ -18,6 +18,7 @@ var commands = []struct {
 	{"send", sendCommand},
 	{"dump", dumpCommand},
 	{"tap", tapCommand},
+	{"replay", replayCommand},
 	{"serve", serveCommand},
 	{"gateway", gatewayCommand},
 	{"fpm", fpmCommand},

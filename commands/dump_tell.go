@@ -22,6 +22,11 @@ func (d *dumper) tell(name string, stats capture.Stats) error {
 		}
 		return nil
 	}
+	return noFastCGI(name, stats)
+}
+
+// noFastCGI says what there is instead.
+func noFastCGI(name string, stats capture.Stats) error {
 	if stats.Others == 1 && stats.Bare == 1 {
 		what := ""
 		for hint := range stats.Hints {

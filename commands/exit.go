@@ -150,7 +150,7 @@ func complain(env *Env, message string) {
 
 // packages are ours whose errors begin with their name. Users know commands,
 // and not these.
-var packages = []string{"capture", "cgi", "client", "fpm", "pretty", "server", "text", "transport", "wire"}
+var packages = []string{"capture", "cgi", "client", "fpm", "pretty", "replay", "server", "text", "transport", "wire"}
 
 // plain returns an error's message without the names of packages in it.
 func plain(err error) string {

@@ -46,6 +46,7 @@ var layers = map[string][]string{
 	"wire/client":    {"wire", "wire/cgi", "wire/flow", "wire/transport"},
 	"wire/server":    {"wire", "wire/cgi", "wire/flow", "wire/transport"},
 	"wire/tap":       {"wire", "wire/flow", "wire/transport", "wire/capture"},
+	"wire/replay":    {"wire", "wire/cgi", "wire/flow", "wire/client"},
 	"wire/gateway":   {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
 	"wire/fpm":       {"wire", "wire/cgi", "wire/flow", "wire/transport", "wire/client"},
 	"wire/diagnose":  {"wire", "wire/cgi", "wire/text", "wire/flow", "wire/transport"},
@@ -58,7 +59,7 @@ var layers = map[string][]string{
 // anything from outside the standard library.
 var standardOnly = []string{
 	"wire", "wire/text", "wire/flow", "wire/cgi", "wire/redact", "wire/transport", "wire/client", "wire/server", "wire/capture",
-	"wire/tap", "wire/diagnose", "wire/fpm",
+	"wire/tap", "wire/replay", "wire/diagnose", "wire/fpm",
 }
 
 // testOnly are packages that tests use, and programs that are no part of this
