@@ -136,7 +136,7 @@ func verdictWord(x *replay.Result) string {
 // streams one below the other.
 func writeDifference(b *bytes.Buffer, d *replay.Difference) {
 	b.WriteString("    " + differencePlace(d) + ": ")
-	want, got := sideOf(d, d.Want, replay.InWant), sideOf(d, d.Got, replay.InGot)
+	want, got := valueOn(d, d.Want, replay.InWant), valueOn(d, d.Got, replay.InGot)
 	if d.At < 0 {
 		fmt.Fprintf(b, "was %s, is %s\n", want, got)
 		return
@@ -152,8 +152,8 @@ func differencePlace(d *replay.Difference) string {
 	return d.What + " " + pretty.Clean(d.Name)
 }
 
-// sideOf is the value of one side.
-func sideOf(d *replay.Difference, value string, side replay.Side) string {
+// valueOn is the value of one side.
+func valueOn(d *replay.Difference, value string, side replay.Side) string {
 	if d.Absent == side {
 		return "none"
 	}
