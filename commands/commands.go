@@ -16,6 +16,7 @@ var commands = []struct {
 	{"request", requestCommand},
 	{"get-values", getValuesCommand},
 	{"send", sendCommand},
+	{"shell", shellCommand},
 	{"dump", dumpCommand},
 	{"tap", tapCommand},
 	{"replay", replayCommand},

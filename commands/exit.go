@@ -160,3 +160,12 @@ func plain(err error) string {
 	}
 	return text
 }
+
+// hintOf returns the advice in err's chain, "" if there is none.
+func hintOf(err error) string {
+	var h hinted
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}

@@ -1,0 +1,124 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
+)
+
+// A shellVerb is a command of a session.
+type shellVerb struct {
+	name, args string
+	help       string // one line
+	more       string // what else help says of it
+	section    string // of the specification
+	words      bool   // what follows is split as a shell does
+	sends      bool   // over the current connection
+	kept       bool   // it is part of what save writes
+	run        func(*shellSession, context.Context, *shellLine) error
+}
+
+// shellVerbs is the table of commands, in the order of help. It is a function
+// because help reads it, too.
+func shellVerbs() []shellVerb {
+	return []shellVerb{
+		{name: "connect", args: "[ADDR]", help: "make a connection; without ADDR, to where the last one went", words: true, kept: true, run: (*shellSession).connectLine},
+		{name: "use", args: "N", help: "go on with connection N", kept: true, run: (*shellSession).use},
+		{name: "close", args: "[fin|rst]", help: "close the connection; fin: only our direction; rst: reset it", kept: true, run: (*shellSession).closeLine},
+		{name: "begin", args: "[ID] [ROLE] [keep] [FIELD=VALUE…]", help: "BEGIN_REQUEST: begin a request", section: "5.1", sends: true, kept: true, run: (*shellSession).begin,
+			more: "ROLE is responder (also if there is none), authorizer or filter. keep asks the application to keep the\nconnection. Without ID it is the lowest that is not open."},
+		{name: "params", args: "[ID] [NAME=VALUE…]", help: "PARAMS: parameters; none at all end the stream", section: "5.2", sends: true, kept: true, run: streamOf(wire.TypeParams),
+			more: "Names and values with blanks need quotes: \"A B\"=\"c d\". A parameter that is called id, pad, len, version,\npadding or reserved does, too: \"id\"=1."},
+		{name: "stdin", args: "[ID] [\"TEXT\"|@FILE]", help: "STDIN: the body; nothing ends the stream", section: "5.3", sends: true, kept: true, run: streamOf(wire.TypeStdin)},
+		{name: "data", args: "[ID] [\"TEXT\"|@FILE]", help: "DATA: the file of a filter; nothing ends the stream", section: "5.3", sends: true, kept: true, run: streamOf(wire.TypeData)},
+		{name: "abort", args: "[ID]", help: "ABORT_REQUEST: give a request up", section: "5.4", sends: true, kept: true, run: (*shellSession).abort},
+		{name: "end", args: "[ID] [APPSTATUS] [STATUS]", help: "END_REQUEST, which only applications may send: see what yours does", section: "5.5", sends: true, kept: true, run: (*shellSession).endRequest},
+		{name: "get-values", args: "[NAME…]", help: "GET_VALUES: ask what the application can do", section: "4.1", sends: true, kept: true, run: (*shellSession).getValues},
+		{name: "raw", args: "HEX…|\"TEXT\"…", help: "send bytes; lines of hex digits do it without the word", sends: true, kept: true, run: (*shellSession).raw},
+		{name: "send", args: "LINE", help: "send a line of the text form, legal or not; one that begins with > needs no word", section: "3.3", sends: true, kept: true, run: (*shellSession).send},
+		{name: "wait", args: "[TIME] [any] [closed]", help: "wait until all that is open has ended, or nothing has come for TIME", kept: true, run: (*shellSession).wait,
+			more: "It fails when a status is not 0; with any it does not. closed: until the application has closed the\nconnection, too."},
+		{name: "show", help: "show every request as the rules of the protocol see it", run: (*shellSession).show,
+			more: "The numbers are parameters and bytes; a full stop behind one says that the stream was ended."},
+		{name: "set", args: "[NAME [VALUE]]", help: "show or change how records are made", kept: true, run: (*shellSession).set},
+		{name: "exit", help: "end the session", run: func(_ *shellSession, _ context.Context, l *shellLine) error {
+			if err := l.none(); err != nil {
+				return err
+			}
+			return errExit
+		}},
+	}
+}
+
+// plainLines are the commands of lines that begin with none.
+func plainLines() []shellVerb {
+	return []shellVerb{
+		{name: textName, sends: true, kept: true, run: (*shellSession).entry},
+		{name: hexName, sends: true, kept: true, run: (*shellSession).hex},
+	}
+}
+
+// findVerb returns the command of that name, nil if there is none.
+func findVerb(name string) *shellVerb {
+	for _, c := range append(shellVerbs(), plainLines()...) {
+		if c.name == name || c.name == "exit" && name == "quit" {
+			return &c
+		}
+	}
+	return nil
+}
+
+func streamOf(t wire.Type) func(*shellSession, context.Context, *shellLine) error {
+	return func(s *shellSession, ctx context.Context, l *shellLine) error { return s.stream(ctx, l, t) }
+}
+
+// connectLine is connect [ADDR].
+func (s *shellSession) connectLine(ctx context.Context, l *shellLine) error {
+	args, err := l.args()
+	switch {
+	case err != nil:
+		return err
+	case len(args) > 1:
+		return l.fail(l.restAt, "connect 'exec:COMMAND ARG…' needs quotes", "unexpected %q", args[1])
+	case len(args) == 1:
+		if _, err := parseTarget(args[0]); err != nil {
+			return l.fail(l.restAt, hintOf(err), "%s", plain(err))
+		}
+		return s.connect(ctx, args[0])
+	case s.current == nil:
+		return l.fail(l.restAt, "such as: connect 127.0.0.1:9000", "no address")
+	}
+	return s.connect(ctx, s.current.addr)
+}
+
+// use makes another connection the current one.
+func (s *shellSession) use(_ context.Context, l *shellLine) error {
+	n, err := strconv.Atoi(l.rest)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || n < 0 || n >= len(s.conns) {
+		return l.fail(l.restAt, "show lists them", "no connection is %q", l.rest)
+	}
+	s.current = s.conns[n]
+	return nil
+}
+
+// closeLine is close [fin|rst].
+func (s *shellSession) closeLine(_ context.Context, l *shellLine) error {
+	c, err := s.using()
+	if err != nil {
+		return err
+	}
+	switch l.rest {
+	case "":
+		c.hangUp(flow.CloseByServer)
+		return nil
+	case "fin":
+		return c.halfClose()
+	case "rst":
+		return s.reset(c)
+	}
+	return l.fail(l.restAt, near(l.rest, []string{"fin", "rst"}), "unexpected %q", l.rest)
+}
