@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -245,11 +246,23 @@ func (g *gatewayRun) dial(ctx, life context.Context, b *backend) (net.Conn, erro
 	case g.watcher == nil:
 		return c, nil
 	}
-	watched := &seenConn{Conn: c, seen: g.watcher.observe(c)}
+	watched := &seenConn{Conn: c, seen: g.watcher.observeDialled(c)}
 	if _, ok := c.(syscall.Conn); ok {
 		return &seenSocket{watched}, nil
 	}
 	return watched, nil
+}
+
+// observeDialled is observe for a connection that was made by us.
+func (w *watcher) observeDialled(nc net.Conn) server.Observer {
+	info := &flow.ConnInfo{N: int(w.conns.Add(1) - 1), Fd: -1, Opened: time.Now()}
+	if a := nc.RemoteAddr(); a != nil {
+		info.Network, info.Server = a.Network(), a.String()
+	}
+	if a := nc.LocalAddr(); a != nil && info.Network == "tcp" {
+		info.Client = a.String()
+	}
+	return observer{w.Open(info)}
 }
 
 // A seenConn is a connection to an application that is watched.
@@ -257,6 +270,7 @@ type seenConn struct {
 	net.Conn
 	seen   server.Observer
 	mu     sync.Mutex
+	byApp  bool // it was closed by the application, as far as we have read
 	closed bool
 }
 
@@ -264,6 +278,11 @@ func (c *seenConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.tell(wire.ToServer, p[:n])
+	}
+	if err == io.EOF {
+		c.mu.Lock()
+		c.byApp = true
+		c.mu.Unlock()
 	}
 	return n, err
 }
@@ -287,7 +306,11 @@ func (c *seenConn) Close() error {
 	defer c.mu.Unlock()
 	if !c.closed {
 		c.closed = true
-		c.seen.Closed(time.Now(), flow.CloseByServer, nil)
+		how := flow.CloseByServer
+		if c.byApp {
+			how = flow.CloseByApp
+		}
+		c.seen.Closed(time.Now(), how, nil)
 	}
 	return err
 }

@@ -132,7 +132,7 @@ func (s *Preset) Params(r *Request) ([]Param, error) {
 	if err != nil {
 		return nil, err
 	}
-	var params []Param
+	params := make([]Param, 0, len(rows)+len(p.header))
 	for i := range rows {
 		row := &rows[i]
 		switch {
@@ -141,7 +141,7 @@ func (s *Preset) Params(r *Request) ([]Param, error) {
 			params = append(params, row.expand(p)...)
 		default:
 			if value := row.value(p); value != "" || !row.optional {
-				params = append(params, Param{wire.NewPair(row.name, value), row.source})
+				params = append(params, Param{p.arena.pair(row.name, value), row.source})
 			}
 		}
 	}
@@ -206,7 +206,7 @@ type headerRules struct {
 
 // params are the parameters of the header.
 func (h *headerRules) params(p *parts) []Param {
-	var params []Param
+	params := make([]Param, 0, len(p.header))
 	for _, f := range p.header {
 		name := h.name(f.Name)
 		if name == "" || h.skipEmpty && f.Value == "" || h.without != nil && h.without(p, name) {
@@ -218,9 +218,24 @@ func (h *headerRules) params(p *parts) []Param {
 				continue
 			}
 		}
-		params = append(params, Param{wire.NewPair(name, f.Value), "the header field " + f.Name})
+		params = append(params, Param{p.arena.pair(name, f.Value), "the header field " + f.Name})
 	}
 	return params
+}
+
+// An arena is memory that many pairs share: a server makes some for every
+// request.
+type arena []byte
+
+// pair is wire.NewPair.
+func (a *arena) pair(name, value string) wire.Pair {
+	if need := len(name) + len(value); cap(*a)-len(*a) < need {
+		*a = make([]byte, 0, max(need, 1<<10))
+	}
+	from := len(*a)
+	*a = append(append(*a, name...), value...)
+	mid, to := from+len(name), len(*a)
+	return wire.Pair{Name: (*a)[from:mid:mid], Value: (*a)[mid:to:to]}
 }
 
 // commas joins as RFC 9110, section 5.3, says; crumbs knows that cookies are an
@@ -236,7 +251,17 @@ func crumbs(name string) string {
 
 // httpName is HTTP_NAME of a field. See RFC 3875, section 4.1.18.
 func httpName(field string) string {
-	return "HTTP_" + strings.ToUpper(strings.ReplaceAll(field, "-", "_"))
+	b := make([]byte, 0, 64)
+	b = append(append(b, "HTTP_"...), field...)
+	for i, c := range b {
+		switch {
+		case c == '-':
+			b[i] = '_'
+		case 'a' <= c && c <= 'z':
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
 }
 
 // plain reports whether a name is of letters, digits and hyphens only: what

@@ -77,11 +77,12 @@ type parts struct {
 	file, translated           string
 	contentType                string
 	urlHost                    string  // of a full URL
+	arena                      *arena  // of the parameters
 	header                     []Field // with Host, Content-Length and Content-Type, where they belong
 }
 
 func (r *Request) parts() (*parts, error) {
-	p := &parts{r: r, method: or(r.Method, "GET"), root: strings.TrimRight(r.Root, "/")}
+	p := &parts{r: r, arena: new(arena), method: or(r.Method, "GET"), root: strings.TrimRight(r.Root, "/")}
 	if r.Root != "" && p.root == "" {
 		p.root = "/"
 	}
@@ -153,7 +154,7 @@ func decode(s string) (string, error) {
 // clean resolves . and .. and merges slashes, as nginx does.
 func clean(s string) (string, error) {
 	depth := 0
-	for _, part := range strings.Split(s, "/") {
+	for part := range strings.SplitSeq(s, "/") {
 		switch part {
 		case "", ".":
 		case "..":
