@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/client"
@@ -48,7 +49,7 @@ func Example() {
 	site.Scripts = &gateway.App{Pool: pool, MaxBody: 8 << 20}
 	site.Front = "index.php"
 	front := &gateway.Front{
-		Next: gateway.NewLimiter(site, 50, 200, 0),
+		Next: gateway.NewLimiter(site, 50, 200, 10*time.Second),
 		Done: func(x *gateway.Exchange) { log.Print(x.Request.RequestURI, x.Status, x.Why) },
 	}
 	log.Print(http.ListenAndServe("127.0.0.1:8080", front))
