@@ -185,5 +185,8 @@ func (b *bodyWriter) explain(err error) error {
 	if err == nil || b.file == nil || b.size == 0 || b.err != nil || is[answerError](err) {
 		return err
 	}
+	if info, statErr := os.Stat(b.name); statErr != nil || !info.Mode().IsRegular() {
+		return err // such as /dev/null, which holds nothing
+	}
 	return withHint(err, fmt.Sprintf("%s holds what came: %d bytes", b.name, b.size))
 }

@@ -112,6 +112,8 @@ var badPeers = map[string]badPeer{
 	"role":         says(out(end(0, wire.UnknownRole))),
 	"failed":       says(out(stdout(okHeader+"sorry\n"), end(3, wire.RequestComplete))),
 	"headless":     says(out(stdout("no header\n"), end(0, wire.RequestComplete))),
+	"counts":       says(out(stdout("Content-Length: 9\r\n\r\nshort"), end(0, wire.RequestComplete))),
+	"nph":          says(out(stdout("HTTP/1.1 200 OK\r\n\r\nok\n"), end(0, wire.RequestComplete))),
 	"nothing":      says(out(end(0, wire.RequestComplete))),
 	"empty":        says(out(stdout(okHeader), end(0, wire.RequestComplete))),
 	"stray":        says(out(wire.NewRecord(wire.TypeUnknownType, 0, make([]byte, 8)), stdout(okHeader+"ours\n"), end(0, 0))),

@@ -124,6 +124,7 @@ func answerRules() []Rule {
 			Cause:   "something is printed before the header, or without one: text, a byte order mark, an HTTP status line, another program",
 			Check:   "the first bytes",
 			Remedy:  "print the header first, and nothing before it",
+			Hint:    "something is printed before the header, or without one ({problem}): text, a byte order mark, an HTTP status line, another program",
 			Match: func(f *Facts) Confidence {
 				switch f.Problem {
 				case cgi.NotAHeader, cgi.BadLine, cgi.BadStatus, cgi.StatusLine:
@@ -186,6 +187,7 @@ func answerRules() []Rule {
 			Cause:   "the application counts wrongly, prints after it has counted, or compresses twice",
 			Check:   "both numbers",
 			Remedy:  "leave Content-Length out: the web server makes it",
+			Hint:    "Content-Length is {promised}, and the body has {bodysize} bytes: the application counts wrongly, prints after it has counted, or compresses twice",
 			Match: func(f *Facts) Confidence {
 				v, ok := f.field("Content-Length")
 				n, err := strconv.ParseInt(v, 10, 64)

@@ -14,7 +14,7 @@ const maxSiblings = 8
 
 // A Socket is what the file system says of the path of a Unix socket.
 type Socket struct {
-	Path     string
+	Path     string    // absolute
 	Elements []Element // every directory on the way, and the last element, as far as they can be seen
 	Missing  string    // the first element that does not exist; "" if all do
 	Siblings []string  // other sockets in the directory of the path
@@ -48,6 +48,7 @@ func LookAt(path string) *Socket {
 	if err != nil {
 		return s
 	}
+	s.Path = abs
 	for i, c := range abs {
 		if c != filepath.Separator || i == len(abs)-1 {
 			continue
