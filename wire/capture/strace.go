@@ -21,7 +21,7 @@ const (
 func matchStrace(head []byte) int {
 	n, calls := 0, 0
 	for _, line := range headLines(head) {
-		if len(bytes.TrimSpace(line)) == 0 {
+		if len(bytes.TrimSpace(line)) == 0 || isAside(line) {
 			continue
 		}
 		n++
@@ -33,6 +33,12 @@ func matchStrace(head []byte) int {
 		return 0
 	}
 	return scoreSure + 10
+}
+
+// isAside reports whether a line is about the call before it: a frame of its
+// stack, as -k prints, or its data once more, as -e read=all does.
+func isAside(line []byte) bool {
+	return bytes.HasPrefix(line, []byte(" > ")) || bytes.HasPrefix(line, []byte(" | "))
 }
 
 func openStrace(r *bufio.Reader, o Options) (Source, error) {
@@ -190,6 +196,9 @@ func (s *straceSource) Next() (Chunk, error) {
 func (s *straceSource) Close() error { return nil }
 
 func (s *straceSource) line(line []byte) error {
+	if isAside(line) {
+		return nil
+	}
 	c, ok := parseLine(line)
 	if !ok {
 		return s.odd(line)
