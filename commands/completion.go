@@ -23,11 +23,12 @@ import (
 // (The library's own way reads os.Args and the environment of the process.)
 const completeWord = "complete-words"
 
-// scripts is the table of shells.
-var scripts = []struct{ shell, script string }{
+// scripts is the table of shells, each with the name of the file in which it
+// looks for the script.
+var scripts = []struct{ shell, file, script string }{
 	// bash makes words of what is before and behind : and =, too; what stands
 	// together is put together again, and it gets its last piece of the answer.
-	{"bash", `_fcgiscope() {
+	{"bash", "fcgiscope.bash", `_fcgiscope() {
   local IFS=$'\n' rest=${COMP_LINE:0:COMP_POINT} words=() word current answer i
   for ((i = 0; i <= COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
@@ -50,7 +51,7 @@ var scripts = []struct{ shell, script string }{
 }
 complete -o bashdefault -o default -F _fcgiscope fcgiscope
 `},
-	{"zsh", `#compdef fcgiscope
+	{"zsh", "_fcgiscope", `#compdef fcgiscope
 _fcgiscope() {
   local -a found
   local line
@@ -61,7 +62,7 @@ _fcgiscope() {
 }
 compdef _fcgiscope fcgiscope
 `},
-	{"fish", `complete -c fcgiscope -a '(fcgiscope ` + completeWord + ` (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+	{"fish", "fcgiscope.fish", `complete -c fcgiscope -a '(fcgiscope ` + completeWord + ` (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 `},
 }
 

@@ -87,32 +87,50 @@ func categoryOf(f cli.Flag) string {
 
 func visible(f cli.Flag) bool { return f.(cli.VisibleFlag).IsVisible() }
 
-// writeFlag prints one flag. The word in backquotes of its usage is the name
-// of its value.
+// writeFlag prints one flag.
 func writeFlag(b *bytes.Buffer, f cli.DocGenerationFlag) {
-	usage, value := f.GetUsage(), ""
-	if before, rest, ok := strings.Cut(usage, "`"); ok {
-		name, after, _ := strings.Cut(rest, "`")
-		usage, value = before+name+after, " "+name
+	t := flagTextOf(f)
+	short, long, value := "    ", "", ""
+	if t.short != "" {
+		short = "-" + t.short + ", "
 	}
-	long, short := "", ""
-	for _, name := range namesOf(f.(cli.Flag)) {
-		if len(name) == 1 {
-			short = "-" + name + ", "
-		} else if long == "" {
-			long = "--" + name
-		}
-	}
-	if short == "" {
-		short = "    "
-	}
-	if long == "" {
+	if t.long != "" {
+		long = "--" + t.long
+	} else {
 		short = strings.TrimSuffix(short, ", ")
 	}
-	if text := f.GetDefaultText(); f.TakesValue() && text != "" && text != `""` {
-		usage += " (default " + strings.Trim(text, `"`) + ")"
+	if t.value != "" {
+		value = " " + t.value
 	}
-	writeEntry(b, flagColumn, short+long+value, usage)
+	writeEntry(b, flagColumn, short+long+value, t.usage)
+}
+
+// A flagText is what help says of a flag.
+type flagText struct {
+	short, long string // names without hyphens; "" is none
+	value       string // the name of its value; "" is none
+	usage       string // with the default at its end
+}
+
+// flagTextOf reads a flag. The word in backquotes of its usage is the name of
+// its value.
+func flagTextOf(f cli.DocGenerationFlag) flagText {
+	t := flagText{usage: f.GetUsage()}
+	if before, rest, ok := strings.Cut(t.usage, "`"); ok {
+		name, after, _ := strings.Cut(rest, "`")
+		t.usage, t.value = before+name+after, name
+	}
+	for _, name := range namesOf(f.(cli.Flag)) {
+		if len(name) == 1 {
+			t.short = name
+		} else if t.long == "" {
+			t.long = name
+		}
+	}
+	if text := f.GetDefaultText(); f.TakesValue() && text != "" && text != `""` {
+		t.usage += " (default " + strings.Trim(text, `"`) + ")"
+	}
+	return t
 }
 
 // writeEntry prints a term and, beginning in a column, its explanation.
