@@ -26,8 +26,8 @@ var apps = []App{
 	{"stderr", "prints a page, and writes ?lines=1 lines to STDERR before, in and after it", stderrApp},
 	{"status", "answers with ?status=404, ?app=0 as appStatus, ?location=URL", statusApp},
 	{"crash", "fails at once, or with ?how=late in the middle of its answer", crash},
-	{"authorizer", "role AUTHORIZER: allows, but under /private/ needs the password \"secret\"", authorizer},
-	{"filter", "role FILTER: answers with the DATA stream in upper case", filter},
+	{"authorizer", "role AUTHORIZER: lets everything pass, but what is below a directory private only with the password \"secret\"", authorizer},
+	{"filter", "role FILTER: answers with the DATA stream in upper case", Filter(Upper)},
 }
 
 // Apps returns the apps that are built in, in the order of the help.

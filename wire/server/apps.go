@@ -4,18 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/fcgiscope/fcgiscope/wire"
 )
 
 func hello(_ context.Context, x *Exchange) {
@@ -123,69 +117,4 @@ func crash(_ context.Context, x *Exchange) {
 		runtime.Goexit()
 	}
 	panic("the app crash does what its name says")
-}
-
-// authorizer lets requests pass but for paths with a segment "private", which
-// need the password "secret". See FastCGI 1.0, section 6.3.
-func authorizer(_ context.Context, x *Exchange) {
-	user, password := basicAuth(x.Param("HTTP_AUTHORIZATION"))
-	if user == "" { // Apache's mod_authnz_fcgi passes it on in parts
-		user, password = x.Param("REMOTE_USER"), x.Param("REMOTE_PASSWD")
-	}
-	path, _, _ := strings.Cut(uri(x), "?")
-	for _, segment := range strings.Split(path, "/") {
-		if segment == "private" && password != "secret" {
-			io.WriteString(x.Stdout, "Status: 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"fcgiscope\"\r\n"+textHeader+"401 Unauthorized: the password is \"secret\"\n")
-			return
-		}
-	}
-	io.WriteString(x.Stdout, "Status: 200 OK\r\nVariable-AUTH_METHOD: fcgiscope\r\n")
-	if user != "" && plain([]byte(user)) && !strings.ContainsAny(user, "\r\n") {
-		fmt.Fprintf(x.Stdout, "Variable-AUTH_USER: %s\r\n", user)
-	}
-	io.WriteString(x.Stdout, "\r\n")
-}
-
-// basicAuth returns what an Authorization header of the scheme Basic holds.
-func basicAuth(header string) (user, password string) {
-	scheme, rest, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", ""
-	}
-	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil {
-		return "", ""
-	}
-	user, password, _ = strings.Cut(string(b), ":")
-	return user, password
-}
-
-// filter answers with the DATA stream in upper case. See FastCGI 1.0, section 6.4.
-func filter(_ context.Context, x *Exchange) {
-	if x.Role != wire.Filter {
-		x.Respond(400, fmt.Sprintf("the app filter is for the role FILTER, not %v", x.Role))
-		return
-	}
-	// "A Filter application can't start its response before STDIN has ended."
-	if _, err := io.Copy(io.Discard, x.Stdin); err != nil {
-		return
-	}
-	io.WriteString(x.Stdout, textHeader)
-	buf := make([]byte, 32<<10)
-	var total int64
-	for {
-		n, err := x.Data.Read(buf)
-		total += int64(n)
-		x.Stdout.Write(bytes.ToUpper(buf[:n]))
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return
-		}
-	}
-	if want := x.Param("FCGI_DATA_LENGTH"); want != strconv.FormatInt(total, 10) {
-		fmt.Fprintf(x.Stderr, "filter: DATA has %d bytes, FCGI_DATA_LENGTH is %q\n", total, want)
-		x.SetAppStatus(1)
-	}
 }

@@ -1,70 +1,49 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/fcgiscope/fcgiscope/wire"
 )
 
-// echo prints what it was sent.
+// What echo holds of a body before it answers.
+const (
+	echoMemory = 1 << 20 // in memory: as much as nginx lets through if nobody says otherwise
+	echoMax    = 1 << 30
+)
+
+// echo prints what it was sent. It answers when STDIN has ended: a FILTER must
+// (section 6.4), and nginx sends no more of a body as soon as it has a response
+// header.
 func echo(_ context.Context, x *Exchange) {
-	wait := waitForBody
-	if x.Role == wire.Filter {
-		wait = waitForStdin
+	stdin, err := holdBody(x.Stdin, echoMemory, echoMax)
+	if failed := (*failedError)(nil); errors.As(err, &failed) {
+		x.c.fail(x, failed.status, failed.why)
 	}
-	if wait(x) != nil {
+	if err != nil {
 		return
 	}
+	defer stdin.close()
 	if queryValue(x, "format") == "json" || strings.Contains(x.Param("HTTP_ACCEPT"), "application/json") {
-		echoJSON(x)
+		echoJSON(x, stdin)
 		return
 	}
 	io.WriteString(x.Stdout, textHeader)
 	fmt.Fprintf(x.Stdout, "%s %s\n", oneLine([]byte(x.Param("REQUEST_METHOD"))), oneLine([]byte(uri(x))))
 	fmt.Fprintf(x.Stdout, "role %v, request id %d, %d params\n\n", x.Role, x.ID, len(x.Params))
 	writeParams(x.Stdout, x.Params)
-	for _, stream := range []io.Reader{x.Stdin, x.Data} {
+	for _, stream := range []io.Reader{stdin, x.Data} {
 		body := &counter{r: stream, first: func() { io.WriteString(x.Stdout, "\n") }}
 		if _, err := io.Copy(x.Stdout, body); err != nil {
 			return
 		}
 	}
-}
-
-// heldBody is how many bytes of a body echo holds before it answers: as much as
-// nginx lets through if nobody says otherwise.
-const heldBody = 1 << 20
-
-// waitForBody reads the body, or heldBody bytes of it, and lets it be read
-// again: nginx sends no more of a body as soon as it has a response header.
-func waitForBody(x *Exchange) error {
-	body, err := io.ReadAll(io.LimitReader(x.Stdin, heldBody))
-	x.Stdin = io.MultiReader(bytes.NewReader(body), x.Stdin)
-	return err
-}
-
-// waitForStdin reads STDIN to its end and lets it be read again, as far as that
-// is a reasonable size: a FILTER answers after the end of STDIN.
-// See FastCGI 1.0, section 6.4.
-func waitForStdin(x *Exchange) error {
-	body, err := io.ReadAll(io.LimitReader(x.Stdin, heldBody))
-	if err != nil {
-		return err
-	}
-	more, err := io.Copy(io.Discard, x.Stdin)
-	if more > 0 {
-		body = fmt.Appendf(body, "\n(and %d bytes more)\n", more)
-	}
-	x.Stdin = bytes.NewReader(body)
-	return err
 }
 
 // uri returns REQUEST_URI, or what can be put together where there is none.
@@ -97,7 +76,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // echoJSON names things as the machine-readable output does: what is no plain
 // text has _base64 behind its name.
-func echoJSON(x *Exchange) {
+func echoJSON(x *Exchange, stdin io.Reader) {
 	io.WriteString(x.Stdout, "Content-Type: application/json\r\n\r\n")
 	fmt.Fprintf(x.Stdout, `{"role":%s,"request_id":%d,"keep_conn":%t,"method":%s,"uri":%s,"params":[`,
 		quoted([]byte(x.Role.String())), x.ID, x.KeepConn, quoted([]byte(x.Param("REQUEST_METHOD"))), quoted([]byte(uri(x))))
@@ -111,7 +90,7 @@ func echoJSON(x *Exchange) {
 	for _, s := range []struct {
 		name string
 		r    io.Reader
-	}{{"stdin", x.Stdin}, {"data", x.Data}} {
+	}{{"stdin", stdin}, {"data", x.Data}} {
 		n, err := streamMember(x.Stdout, s.name, s.r)
 		if err != nil {
 			return
