@@ -155,8 +155,7 @@ func completeArgument(env *Env, what, current string) {
 	case "ADDR":
 		completeAddress(env, current)
 	case "APP":
-		completeApps(w, "", current)
-		for _, app := range serveApps {
+		for _, app := range appWords() {
 			candidate(w, current, app.name, app.help)
 		}
 	case "RULE":

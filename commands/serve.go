@@ -57,9 +57,10 @@ Examples:
   fcgiscope serve exec /usr/lib/cgi-bin --listen /run/cgi.sock --program-timeout 30
   fcgiscope serve mock php.pcapng --listen 9001 --paced
   fcgiscope serve echo --fault close-in-record@2 --record faults.pcapng
+  fcgiscope serve authorizer --user alice:secret --allow-path /public/ --deny-path '*.bak'
 
 Apps:
-` + appHelp() + execHelp + whereHelp() + redactHelp,
+` + appHelp() + appsHelp + whereHelp() + redactHelp,
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			o.args = c.Args().Slice()

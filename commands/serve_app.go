@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -27,13 +29,16 @@ type appOptions struct {
 	match     list
 	layout    bool
 	paced     bool
+	rules     authRules
+	transform choice
 	args      []string // the app, and what it serves
 }
 
 func (o *appOptions) flags() []cli.Flag {
 	const category = "Apps"
 	o.timeout = defaultProgramTime
-	return []cli.Flag{
+	o.transform = choice{"upper", transformWords()}
+	return append([]cli.Flag{
 		durationFlag(category, "program-timeout", nil, "exec: end a program after `TIME`, with the status 408; 0: never", &o.timeout),
 		&cli.GenericFlag{Name: "pass-env", Category: category, Usage: "exec: give programs our environment variable `NAME`, too; may come several times, as the next may", Value: &o.passEnv},
 		&cli.GenericFlag{Name: "pass-param", Category: category, Usage: "exec: give programs the parameter `NAME`, too, whatever it does to them", Value: &o.passParam},
@@ -41,7 +46,8 @@ func (o *appOptions) flags() []cli.Flag {
 		&cli.GenericFlag{Name: "match", Category: category, Usage: "mock: tell requests apart by the parameter `NAME`; may come several times (default: REQUEST_METHOD and those that name the page)", Value: &o.match},
 		&cli.BoolFlag{Name: "layout", Category: category, Usage: "mock: send the records as they were recorded: sizes, padding, end", Destination: &o.layout},
 		&cli.BoolFlag{Name: "paced", Category: category, Usage: "mock: keep the recorded times between records", Destination: &o.paced},
-	}
+		choiceFlag(category, "transform", nil, "filter: change letters so: `"+strings.Join(transformWords(), "|")+"`", &o.transform),
+	}, o.rules.flags(category)...)
 }
 
 const defaultProgramTime = duration(server.DefaultHandlerTime)
@@ -62,30 +68,46 @@ type served struct {
 	close   func()
 }
 
-// serveApps are the apps that serve something that is named behind them.
+// serveApps are the apps that flags or what is named behind them say more about.
+// The others, and those of these names for who knows no flags, are server.Apps.
 var serveApps = []struct {
 	name, arg, help string
 	make            func(ctx context.Context, env *Env, o *appOptions, arg string) (served, error)
 	flags           []string // that are its own
 }{
+	{"authorizer", "", "role AUTHORIZER: lets pass, asks for a password, or refuses; without its flags it asks for \"secret\" below directories called private", authorizerApp, authFlags},
+	{"filter", "", "role FILTER: answers with the DATA stream, in capital letters or what else --transform says", filterApp, []string{"transform"}},
 	{"exec", "DIR|PROGRAM", "runs a CGI program for each request", execApp, []string{"program-timeout", "pass-env", "pass-param", "follow-symlinks"}},
 	{"files", "DIR", "answers with the files in DIR, by the path of REQUEST_URI", filesApp, []string{"follow-symlinks"}},
 	{"mock", "FILE", "answers as recorded in a capture, or in anything else that dump reads", mockApp, []string{"match", "layout", "paced"}},
 }
 
+// An appWord is what an app is called, and how its line in the help goes.
+type appWord struct{ name, arg, help string }
+
+// appWords returns the apps in the order of the help.
+func appWords() []appWord {
+	var words []appWord
+	for _, a := range server.Apps() {
+		words = append(words, appWord{a.Name, "", a.Help})
+	}
+	for _, a := range serveApps {
+		words = slices.DeleteFunc(words, func(w appWord) bool { return w.name == a.name })
+		words = append(words, appWord{a.name, a.arg, a.help})
+	}
+	return words
+}
+
 // appHelp explains the apps, a line each.
 func appHelp() string {
 	var b bytes.Buffer
-	for _, a := range server.Apps() {
-		writeEntry(&b, 12, a.Name, a.Help)
-	}
-	for _, a := range serveApps {
-		writeEntry(&b, 12, a.name+" "+a.arg, a.help)
+	for _, a := range appWords() {
+		writeEntry(&b, 12, strings.TrimSpace(a.name+" "+a.arg), a.help)
 	}
 	return b.String()
 }
 
-const execHelp = `
+const appsHelp = `
 exec runs the program that SCRIPT_FILENAME names, or DOCUMENT_ROOT and SCRIPT_NAME, which has to be
 in DIR; or PROGRAM for all requests. It starts in its own directory, with the parameters of CGI and
 of HTTP header fields (but not HTTP_PROXY) and a fixed PATH as its environment. Its exit status is
@@ -94,7 +116,7 @@ ended with all that it started, and what it wrote until then is kept.
 
 mock gives requests that were recorded their answers, in the order in which they came, and then
 again; others get 404, and a line on stderr says what is different.
-`
+` + authHelp
 
 // app makes the app that the user names ready.
 func (o *appOptions) app(ctx context.Context, env *Env) (served, error) {
@@ -105,28 +127,31 @@ func (o *appOptions) app(ctx context.Context, env *Env) (served, error) {
 	if err := o.checkFlags(name); err != nil {
 		return served{}, err
 	}
-	var names []string
-	for _, a := range server.Apps() {
-		if a.Name == name && len(rest) > 0 {
-			return served{}, usagef("serve: unexpected argument %q", rest[0])
-		}
-		if a.Name == name {
-			return served{name: name, handler: a.Handler, close: func() {}}, nil
-		}
-		names = append(names, a.Name)
-	}
 	for _, a := range serveApps {
 		switch {
 		case a.name != name:
+			continue
+		case a.arg == "" && len(rest) > 0:
+			return served{}, usagef("serve: unexpected argument %q", rest[0])
+		case a.arg == "":
+			rest = []string{""}
 		case len(rest) == 0:
 			return served{}, usagef("serve %s: no %s given", name, a.arg)
 		case len(rest) > 1:
 			return served{}, usagef("serve %s: unexpected argument %q", name, rest[1])
-		default:
-			app, err := a.make(ctx, env, o, rest[0])
-			app.name = name + " " + rest[0]
-			return app, err
 		}
+		app, err := a.make(ctx, env, o, rest[0])
+		app.name = strings.TrimSpace(name + " " + rest[0])
+		return app, err
+	}
+	if app, err := server.FindApp(name); err == nil {
+		if len(rest) > 0 {
+			return served{}, usagef("serve: unexpected argument %q", rest[0])
+		}
+		return served{name: name, handler: app.Handler, close: func() {}}, nil
+	}
+	var names []string
+	for _, a := range appWords() {
 		names = append(names, a.name)
 	}
 	if near := wire.Nearest(name, names); near != "" {
@@ -139,8 +164,9 @@ func (o *appOptions) app(ctx context.Context, env *Env) (served, error) {
 func (o *appOptions) checkFlags(name string) error {
 	given := map[string]bool{
 		"program-timeout": o.timeout != defaultProgramTime, "pass-env": len(o.passEnv) > 0, "pass-param": len(o.passParam) > 0,
-		"follow-symlinks": o.links, "match": len(o.match) > 0, "layout": o.layout, "paced": o.paced,
+		"follow-symlinks": o.links, "match": len(o.match) > 0, "layout": o.layout, "paced": o.paced, "transform": o.transform.word != transforms[0].word,
 	}
+	o.rules.given(given)
 	for _, a := range serveApps {
 		if a.name == name {
 			for _, flag := range a.flags {

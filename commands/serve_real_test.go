@@ -5,6 +5,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -152,6 +153,27 @@ func TestServeBehindWebServers(t *testing.T) {
 	}
 }
 
+// TestServeEchoLong: nginx sends no more of a body as soon as the answer has
+// begun, and a long one comes back whole all the same, as text and as JSON.
+func TestServeEchoLong(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("0123456789abcdef", 5<<20/16)
+	for _, buffering := range []string{"on", "off"} {
+		t.Run("buffering "+buffering, func(t *testing.T) {
+			t.Parallel()
+			s := startServe(t, "echo", "--listen", "127.0.0.1:0")
+			front := wiretest.RealPeer(t, "nginx", "--to", s.addr, "all=1", "set.client_max_body_size=8m", "set.fastcgi_read_timeout=10s", "set.fastcgi_request_buffering="+buffering)["http"]
+			if status, got := fetch(t, "POST", front+"/", strings.NewReader(body)); status != 200 || !strings.HasSuffix(got, "\n\n"+body) {
+				t.Errorf("%d, %d bytes\n%s", status, len(got), s.stdout)
+			}
+			status, got := fetch(t, "POST", front+"/", strings.NewReader(body), "Accept", "application/json")
+			if status != 200 || !strings.HasSuffix(got, `,"stdin_base64":"`+base64.StdEncoding.EncodeToString([]byte(body))+`","stdin_bytes":5242880,"data":"","data_bytes":0}`+"\n") {
+				t.Errorf("JSON: %d, %d bytes\n%s", status, len(got), s.stdout)
+			}
+		})
+	}
+}
+
 // TestServeAuthorizer: lighttpd and Apache let in whom serve lets in.
 func TestServeAuthorizer(t *testing.T) {
 	t.Parallel()
@@ -181,6 +203,85 @@ func TestServeAuthorizer(t *testing.T) {
 			// alice:secret
 			if status, got := fetch(t, "GET", front["http"]+"/private/a.html", nil, "Authorization", "Basic YWxpY2U6c2VjcmV0"); status != 200 || got != "private\n" {
 				t.Errorf("private, alice: %d %q\n%s", status, got, s.stdout)
+			}
+		})
+	}
+}
+
+// TestServeAuthorizerRules: what lighttpd and Apache make of every decision,
+// and that an application behind Apache gets the variables.
+func TestServeAuthorizerRules(t *testing.T) {
+	t.Parallel()
+	const (
+		alice = "Basic YWxpY2U6c2VjcmV0"
+		wrong = "Basic YWxpY2U6d3Jvbmc="
+	)
+	for _, tt := range []struct {
+		name string
+		args []string
+		// The status of: public, private, private with a password, with a wrong
+		// one, denied, and private as seen from /public/. Apache asks for a name
+		// before it asks anybody else, makes every refusal 401, and with check=1
+		// keeps the password for itself.
+		anonymous, named [6]int
+		asks             string // WWW-Authenticate
+	}{
+		{"lighttpd", nil, [6]int{200, 401, 200, 401, 403, 401}, [6]int{200, 200, 200, 401, 403, 200}, `Basic realm="the staff", charset="UTF-8"`},
+		{"apache", nil, [6]int{401, 401, 200, 401, 401, 401}, [6]int{200, 200, 200, 401, 401, 200}, `Basic realm="peers"`},
+		{"apache", []string{"check=1"}, [6]int{200, 401, 401, 401, 403, 401}, [6]int{200, 401, 401, 401, 403, 401}, `Basic realm="the staff", charset="UTF-8"`},
+	} {
+		t.Run(strings.Join(append([]string{tt.name}, tt.args...), " "), func(t *testing.T) {
+			t.Parallel()
+			app := startServe(t, "env", "--listen", "127.0.0.1:0")
+			s := startServe(t, "authorizer", "--listen", "127.0.0.1:0", "--user", "alice:secret", "--allow-path", "/public/", "--deny-path", "*.bak",
+				"--variable", "GROUP=the staff", "--variable", "AUTH_USER=anonymous", "--realm", "the staff")
+			peer := wiretest.RealPeer(t, tt.name, append([]string{"--to", app.addr, "all=1", "authorizer=" + s.addr}, tt.args...)...)
+			front := peer["http"]
+			for _, name := range []string{"a", "public/a"} { // what lighttpd lets pass is a file, and has no application
+				path := filepath.Join(peer["root"], name)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte("a file"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			get := func(path, auth string) (int, string, string) {
+				t.Helper()
+				req, err := http.NewRequestWithContext(t.Context(), "GET", front+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if auth != "" {
+					req.Header.Set("Authorization", auth)
+				}
+				resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}).Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				b, err := io.ReadAll(resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return resp.StatusCode, string(b), resp.Header.Get("WWW-Authenticate")
+			}
+			for who, want := range map[string][6]int{"": tt.anonymous, alice: tt.named} {
+				for i, a := range []struct{ path, auth string }{
+					{"/public/a", who}, {"/a", who}, {"/a", alice}, {"/a", wrong}, {"/public/a.bak", who}, {"/public/%2e%2e/a", who},
+				} {
+					status, got, asks := get(a.path, a.auth)
+					if status != want[i] || status == 401 && asks != tt.asks {
+						t.Errorf("%s, %q: %d, want %d; it asks for %q, and answers %.200q\n%s", a.path, a.auth, status, want[i], asks, got, s.stdout)
+					}
+					user := "anonymous" // nobody has checked it where all are let in
+					if !strings.HasPrefix(a.path, "/public/a") {
+						user = "alice"
+					}
+					if status == 200 && got != "a file" && (!strings.Contains("\n"+got, "\nGROUP=the staff\n") || !strings.Contains("\n"+got, "\nAUTH_USER="+user+"\n")) {
+						t.Errorf("%s, %q: GROUP, or AUTH_USER=%s, is not in\n%s", a.path, a.auth, user, got)
+					}
+				}
 			}
 		})
 	}

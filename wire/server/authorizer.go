@@ -34,8 +34,9 @@ type Authorizer struct {
 	// Realm is what a login is for; "" is "fcgiscope".
 	Realm string
 	// Variables become parameters of the request that is let pass: each is a
-	// header field Variable-NAME of the answer. AUTH_USER, the name of who has
-	// logged in, comes after them. What makes no header field is left out.
+	// header field Variable-NAME of the answer. AUTH_USER is the name of who has
+	// logged in, even if it is among them. What makes no header field is left
+	// out.
 	Variables []wire.Pair
 }
 
@@ -66,13 +67,18 @@ func (a *Authorizer) Handle(_ context.Context, x *Exchange) {
 	}
 	io.WriteString(x.Stdout, "Status: 200 OK\r\n")
 	for _, v := range a.Variables {
-		writeVariable(x, string(v.Name), string(v.Value))
+		if user == "" || !strings.EqualFold(string(v.Name), authUser) { // Apache would join the two
+			writeVariable(x, string(v.Name), string(v.Value))
+		}
 	}
 	if user != "" {
-		writeVariable(x, "AUTH_USER", user)
+		writeVariable(x, authUser, user)
 	}
 	io.WriteString(x.Stdout, "\r\n")
 }
+
+// authUser is the variable with the name of who has logged in.
+const authUser = "AUTH_USER"
 
 // decline answers with a page. It is a decision, no failure: the appStatus is 0.
 func decline(x *Exchange, status int, header, why string) {
