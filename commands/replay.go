@@ -38,6 +38,8 @@ type replayOptions struct {
 	speed       factor
 	loop        loops
 	limit       count
+	listen      list
+	check       bool
 	args        []string
 }
 
@@ -50,15 +52,13 @@ type comparing struct {
 	slower   factor
 }
 
-const replayFormats = "table jsonl"
-
 func (o *replayOptions) flags() []cli.Flag {
 	const what, how, compared = "What is sent", "How it is sent", "What is compared"
 	o.from = choice{"", nil}
 	for _, f := range capture.Formats() {
 		o.from.words = append(o.from.words, f.Name)
 	}
-	o.format = choice{"table", strings.Fields(replayFormats)}
+	o.format = choice{"table", []string{"table", "jsonl", "junit"}}
 	o.loop = 1
 	return slices.Concat([]cli.Flag{
 		&cli.BoolFlag{Name: "exact", Category: what, Usage: "send byte for byte what was sent, all records as they were; otherwise each request is built anew", Destination: &o.exact},
@@ -77,6 +77,8 @@ func (o *replayOptions) flags() []cli.Flag {
 			&cli.BoolFlag{Name: "paced", Category: how, Usage: "send when it was sent; otherwise as fast as it goes", Destination: &o.paced},
 			&cli.GenericFlag{Name: "speed", Category: how, Usage: "as --paced, but so many times as fast: `2x`, 0.5x", Value: &o.speed},
 			&cli.GenericFlag{Name: "loop", Category: how, Usage: "play it `N` times; 0: until Ctrl-C", Value: &o.loop},
+			&cli.GenericFlag{Name: "listen", Aliases: []string{"l"}, Category: how, Usage: "the other way round: answer a web server at `ADDR` as FILE did (serve mock), with --paced and --layout if wanted; may come several times", Value: &o.listen},
+			&cli.BoolFlag{Name: "check", Category: compared, Usage: "FILE is a test, see above: send its records, and expect its answers and findings", Destination: &o.check},
 			&cli.GenericFlag{Name: "ignore", Category: compared, Usage: "let `NAME` differ: a header field, body, status, stderr, appStatus, protocolStatus, or, behind a dot, a place in JSON (.items[].id); may come several times", Value: &o.ignore},
 			&cli.BoolFlag{Name: "no-ignore", Category: compared, Usage: "compare dates, cookies, and ids and times of requests, too", Destination: &o.noIgnore},
 			&cli.BoolFlag{Name: "json-body", Category: compared, Usage: "compare bodies that are JSON by what they say", Destination: &o.json},
@@ -93,7 +95,7 @@ func replayCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:      "replay",
 		Usage:     "send a kept conversation again, and say what is different",
-		ArgsUsage: "FILE ADDR",
+		ArgsUsage: "FILE [ADDR]",
 		Description: `
 Sends the requests in FILE, which is anything that dump reads, to the application at ADDR, and
 compares its answers with those in FILE: status, header, body, STDERR and END_REQUEST. Dates,
@@ -106,12 +108,27 @@ whose answer is not in FILE without --all.
 Nothing is sent when FILE is in the text form and something of it cannot be read: what it is, is
 said with its line. Of a capture with gaps, what is whole is sent, and the rest is named.
 
+With --listen it is the other way round: a web server gets the answers in FILE.
+
+With --check, FILE is a test of an application, in the form of txtar: a section "records" in the text
+form, whose lines with > are sent exactly and whose lines with < are expected, and, if wanted, a
+section "expect" with rules that are broken then (fcgiscope rules), and no others may be:
+
+  # It ends the request although the body is too short.
+  -- expect --
+  finding stdin-length dir=to-app
+  -- records --
+  > BEGIN_REQUEST id=1 role=RESPONDER flags=0
+  …
+
 Exit codes: 3 when an answer differs, or FILE holds no FastCGI.
 
 Examples:
   fcgiscope replay php.pcap 127.0.0.1:9000
   fcgiscope replay php.pcapng /run/php/php-fpm.sock --root-map /srv=/app --ignore X-Version
   fcgiscope dump php.pcap -f text > c.txt; vi c.txt; fcgiscope replay c.txt :9000 --exact
+  fcgiscope replay php.pcapng --listen /run/mock.sock --paced
+  fcgiscope replay --check bug-4711.txtar :9000 --format junit
   fcgiscope replay php.pcap :9000 --loop 0 --concurrency 8 --where 'took < 1' --only-changed
 ` + whereHelp(),
 		Flags: o.flags(),
@@ -122,11 +139,13 @@ Examples:
 	}
 }
 
-// check refuses what cannot be meant.
-func (o *replayOptions) check() error {
+// valid refuses what cannot be meant.
+func (o *replayOptions) valid() error {
 	switch {
 	case len(o.args) == 0:
 		return withHint(usagef("replay: no file given"), "such as: fcgiscope replay php.pcap 127.0.0.1:9000")
+	case len(o.listen) > 0:
+		return o.checkListen()
 	case len(o.args) == 1:
 		return withHint(usagef("replay: no address given"), "the application that is to answer: fcgiscope replay "+shellWord(o.args[0])+" 127.0.0.1:9000")
 	case len(o.args) > 2:
@@ -135,6 +154,10 @@ func (o *replayOptions) check() error {
 		return usagef("replay: --exact sends the parameters as they were: without --set, --unset and --root-map")
 	case o.concurrency > 0 && (o.paced || o.speed > 0):
 		return usagef("replay: --concurrency is as fast as it goes; with --paced or --speed there are as many at once as there were")
+	case o.check && (o.from.word != "" || o.fresh || o.limit > 0 || o.concurrency > 0 || o.chooses() || len(o.set)+len(o.unset)+len(o.roots) > 0):
+		return usagef("replay: --check sends all that is in the file, as it is there")
+	case o.loop == 0 && o.format.word == "junit":
+		return usagef("replay: a junit report has an end, and --loop 0 has none")
 	case o.paced && o.speed > 0:
 		return usagef("replay: --paced is --speed 1x; choose one")
 	}
@@ -148,8 +171,11 @@ func (o *replayOptions) check() error {
 
 // runReplay sends what a file holds, and compares.
 func runReplay(ctx context.Context, env *Env, o replayOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.valid(); err != nil {
 		return err
+	}
+	if len(o.listen) > 0 {
+		return o.answer(ctx, env)
 	}
 	t, err := parseTarget(o.args[1])
 	if err != nil {
@@ -159,7 +185,8 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) error {
 	defer cancel()
 	p := o.plan()
 	defer p.Close()
-	if err := o.read(ctx, env, p); err != nil {
+	test, err := o.read(ctx, env, p)
+	if err != nil {
 		return err
 	}
 	if err := o.tellLeft(env, p); err != nil {
@@ -170,12 +197,20 @@ func runReplay(ctx context.Context, env *Env, o replayOptions) error {
 		return err
 	}
 	defer t.close()
-	return o.play(ctx, env, p, t)
+	return o.play(ctx, env, p, t, test)
+}
+
+// chooses reports whether not all is wanted.
+func (o *replayOptions) chooses() bool {
+	c := o.choice()
+	return !c.All()
 }
 
 // plan makes the plan that takes the conversations.
 func (o *replayOptions) plan() *replay.Plan {
-	p := &replay.Plan{Exact: o.exact, Fresh: o.fresh, All: o.all, Unsafe: o.unsafe, Layout: o.comparing.layout}
+	p := &replay.Plan{
+		Exact: o.exact || o.check, Fresh: o.fresh, All: o.all || o.check, Unsafe: o.unsafe || o.check, Layout: o.comparing.layout,
+	}
 	if len(o.set)+len(o.unset)+len(o.roots) > 0 {
 		var pairs []wire.Pair
 		for _, s := range o.set {
@@ -190,8 +225,11 @@ func (o *replayOptions) plan() *replay.Plan {
 }
 
 // comparison is what is compared.
-func (o *comparing) comparison() replay.Comparison {
-	c := replay.Comparison{Ignore: map[string]bool{}, JSON: o.json, Layout: o.layout, Slower: float64(o.slower)}
+func (o *replayOptions) comparison() replay.Comparison {
+	c := replay.Comparison{Ignore: map[string]bool{}, JSON: o.json, Layout: o.comparing.layout, Slower: float64(o.slower)}
+	for _, p := range o.roots {
+		c.Paths = append(c.Paths, replay.Path{Was: p.here, Is: p.there})
+	}
 	if !o.noIgnore {
 		for _, name := range replay.Varying() {
 			c.Ignore[name] = true
@@ -207,12 +245,9 @@ func (o *comparing) comparison() replay.Comparison {
 }
 
 // play plays p, as often as wanted.
-func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t target) error {
-	report, err := o.reporter(env)
-	if err != nil {
-		return err
-	}
-	kept, err := o.keeper(env, t)
+func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t target, test *conversationTest) error {
+	report := o.reporter(env)
+	kept, err := o.keeper(t, test)
 	if err != nil {
 		return err
 	}
@@ -242,6 +277,9 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 	err = player.Play(playing, p)
 	if keptErr := kept.close(); broken == nil {
 		broken = keptErr
+	}
+	if test != nil && broken == nil && err == nil {
+		broken = report.rules(test.judge())
 	}
 	if closeErr := report.close(); broken == nil {
 		broken = closeErr

@@ -17,50 +17,67 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/text"
 )
 
-// read shows p what is in the file.
-func (o *replayOptions) read(ctx context.Context, env *Env, p *replay.Plan) error {
+// read shows p what is in the file; with --check it returns what the file tests.
+func (o *replayOptions) read(ctx context.Context, env *Env, p *replay.Plan) (*conversationTest, error) {
 	in, name := env.Stdin, "standard input"
 	if o.args[0] != "-" {
 		name = o.args[0]
 		f, err := orDone(ctx, func() (io.ReadCloser, error) { return openInput(name) })
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer f.Close()
 		in = f
 	}
-	buffered := bufio.NewReaderSize(until(ctx, in), 4<<10)
-	in = buffered
-	head, _ := buffered.Peek(4 << 10)
 	warn := &inputWarnings{env: env, name: name}
-	from := o.from.word
-	if from == "text" || from == "" && looksLikeText(head) {
-		all, err := readText(buffered, name)
-		if err != nil {
-			return err
-		}
-		if warn.lines, err = checkText(all, name); err != nil {
-			return err
-		}
-		in, from = bytes.NewReader(all), "text"
+	in, from, test, err := o.text(bufio.NewReader(until(ctx, in)), name, warn)
+	if err != nil {
+		return nil, err
 	}
 	src, _, err := capture.Open(in, capture.Options{From: from})
 	if err != nil {
-		return replayOpenError(name, err, o.from.words)
+		return nil, replayOpenError(name, err, o.from.words)
 	}
 	stats, err := o.decode(ctx, src, p, warn)
 	err = errors.Join(err, src.Close())
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case err != nil:
-		return fmt.Errorf("%s: %s", name, plain(err))
+		return nil, fmt.Errorf("%s: %s", name, plain(err))
 	case stats.Connections == 0:
-		return noFastCGI(name, stats)
+		return nil, noFastCGI(name, stats)
 	case stats.Others > 0:
 		complain(env, fmt.Sprintf("%s: left out %s", name, others(stats)))
 	}
-	return p.Finish()
+	return test, p.Finish()
+}
+
+// text checks all of the input if it is in the text form: nothing is sent when
+// something of it cannot be read. Otherwise it returns the input as it is.
+func (o *replayOptions) text(in *bufio.Reader, name string, warn *inputWarnings) (io.Reader, string, *conversationTest, error) {
+	from := o.from.word
+	head, _ := in.Peek(4 << 10) // an error is there for the next who reads
+	if !o.check && from != "text" && (from != "" || !looksLikeText(head)) {
+		return in, from, nil, nil
+	}
+	all, err := readText(in, name)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	var test *conversationTest
+	if o.check {
+		if test, all, err = parseTest(all, name); err != nil {
+			return nil, "", nil, err
+		}
+	}
+	if warn.lines, err = checkText(all, name); err != nil {
+		return nil, "", nil, err
+	}
+	if o.check {
+		warn.lines = nil // a test may break rules, and says which
+	}
+	return bytes.NewReader(all), "text", test, nil
 }
 
 func replayOpenError(name string, err error, formats []string) error {

@@ -23,15 +23,22 @@ type replayKeeper struct {
 	err    error // the sink's first
 }
 
-// keeper makes what --record wants.
-func (o *replayOptions) keeper(_ *Env, t target) (*replayKeeper, error) {
+// keeper makes what --record and --check want.
+func (o *replayOptions) keeper(t target, test *conversationTest) (*replayKeeper, error) {
 	k := &replayKeeper{target: t}
+	var sinks []pretty.Sink
 	if o.recording.file != "" {
 		r, err := o.recording.open([]string{o.args[0]})
 		if err != nil {
 			return nil, err
 		}
-		k.sink = r
+		sinks = append(sinks, r)
+	}
+	if test != nil {
+		sinks = append(sinks, test)
+	}
+	if len(sinks) > 0 {
+		k.sink = pretty.Tee(sinks...)
 	}
 	return k, nil
 }

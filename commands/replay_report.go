@@ -16,6 +16,9 @@ import (
 type replayFormat interface {
 	// add tells of one.
 	add(*replay.Result) error
+	// rules tells of rules that were broken and should not, or the other way
+	// round, in a test.
+	rules(wrong []string) error
 	// close ends it.
 	close() error
 }
@@ -27,18 +30,21 @@ type replayReport struct {
 	total       int
 	changed     int
 	unsure      int // without an answer to compare with
+	wrong       int // rules that were broken or not against what was expected
 }
 
 // reporter makes the report that the user wants.
-func (o *replayOptions) reporter(env *Env) (*replayReport, error) {
+func (o *replayOptions) reporter(env *Env) *replayReport {
 	r := &replayReport{onlyChanged: o.onlyChanged}
 	switch o.format.word {
 	case "jsonl":
 		r.format = &replayLines{w: env.Stdout, stable: o.stable}
+	case "junit":
+		r.format = &replayJUnit{w: env.Stdout, stable: o.stable, now: env.Now(), suite: pretty.Clean(o.args[0])}
 	default:
 		r.format = &replayTable{w: env.Stdout, stable: o.stable}
 	}
-	return r, nil
+	return r
 }
 
 // result takes one.
@@ -55,6 +61,12 @@ func (r *replayReport) result(x *replay.Result) error {
 		return nil
 	}
 	return r.format.add(x)
+}
+
+// rules tells what was expected of rules and is not so.
+func (r *replayReport) rules(wrong []string) error {
+	r.wrong = len(wrong)
+	return r.format.rules(wrong)
 }
 
 func (r *replayReport) close() error { return r.format.close() }
@@ -76,6 +88,9 @@ func (r *replayReport) sum(env *Env, took time.Duration, stable bool) {
 
 // verdict is the result of the command.
 func (r *replayReport) verdict() error {
+	if r.changed == 0 && r.wrong > 0 {
+		return peerError{fmt.Errorf("%s not as expected", plural(r.wrong, "rule", ""))}
+	}
 	if r.changed == 0 {
 		return nil
 	}
@@ -115,6 +130,14 @@ func (t *replayTable) add(x *replay.Result) error {
 		fmt.Fprintf(b, "    and %s\n", plural(x.More, "difference", "more"))
 	}
 	return write(t.w, b.Bytes())
+}
+
+func (t *replayTable) rules(wrong []string) error {
+	t.buf.Reset()
+	for _, line := range wrong {
+		fmt.Fprintln(&t.buf, pretty.Clean(line))
+	}
+	return write(t.w, t.buf.Bytes())
 }
 
 func (t *replayTable) close() error { return nil }
@@ -158,7 +181,7 @@ func valueOn(d *replay.Difference, value string, side replay.Side) string {
 		return "none"
 	}
 	switch d.What {
-	case "header", "body", "stderr":
+	case "header", "body", "stderr", "answer":
 		more := ""
 		if d.Cut {
 			more = " …"
@@ -213,6 +236,14 @@ func (l *replayLines) add(x *replay.Result) error {
 	b = fmt.Appendf(b, `],"more_differences":%d}`, x.More)
 	l.buf = append(b, '\n')
 	return write(l.w, l.buf)
+}
+
+func (l *replayLines) rules(wrong []string) error {
+	var b []byte
+	for _, line := range wrong {
+		b = append(pretty.AppendText(append(b, '{'), "rule", []byte(line)), "}\n"...)
+	}
+	return write(l.w, b)
 }
 
 func (l *replayLines) close() error { return nil }

@@ -49,6 +49,14 @@ func (a *answer) learn(s *store) error {
 		}
 		h.Feed(p)
 	}
-	a.header, a.status = int64(h.BodyStart()), h.Status()
+	a.header, a.status = int64(h.BodyStart()), statusOf(&h)
 	return nil
+}
+
+// statusOf is the status of a header that is over; 0 where there is none.
+func statusOf(h *cgi.Header) int {
+	if h.BodyStart() == 0 {
+		return 0
+	}
+	return h.Status()
 }

@@ -22,6 +22,9 @@ type Comparison struct {
 	JSON bool
 	// Layout compares the records: types, lengths and padding.
 	Layout bool
+	// Paths are directories that have other names now. Their names in an answer
+	// are no difference.
+	Paths []Path
 	// Slower reports an answer that took more than so many times as long as the
 	// one that was observed; 0 does not.
 	Slower float64
@@ -48,7 +51,9 @@ func Varying() []string {
 // A Difference is something that differs between two answers. Want is what was
 // observed and Got what came; they may hold bytes of a peer.
 type Difference struct {
-	What      string // "status", "header", "body", "stderr", "appStatus", "protocolStatus", "end", "layout", "time"
+	// What is "status", "header", "body", "stderr", "appStatus", "protocolStatus",
+	// "end", "layout", "time", or "answer" of a management record.
+	What      string
 	Name      string // of a header field; the place in a JSON body
 	At        int64  // offset where a body or STDERR begins to differ; -1 where that means nothing
 	Line      int    // likewise, from 1; 0 where that means nothing

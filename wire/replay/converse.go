@@ -185,8 +185,7 @@ func (l *line) idle() bool {
 
 // begin says that a request is about to be sent.
 func (l *line) begin(r *Request) {
-	x := &playing{request: r, store: &l.plan.store, compare: &l.Compare}
-	x.result = Result{Request: r, At: time.Now()}
+	x := newPlaying(r, &l.plan.store, &l.Compare)
 	l.mu.Lock()
 	l.open = append(l.open, x)
 	l.heard = x.result.At

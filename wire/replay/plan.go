@@ -65,6 +65,7 @@ type Request struct {
 	Took        time.Duration // until END_REQUEST; -1 where that is not known
 
 	keep      bool
+	aborted   bool
 	want      answer
 	end       int // number among Plan.ended, and on its connection
 	endOwn    int
@@ -407,9 +408,7 @@ func (p *Plan) decide(m *making) error {
 	case !p.All && m.want.how == Missing:
 		return leave(Unanswered)
 	}
-	if m.flow.Aborted {
-		m.want.how = Missing // it depends on when
-	}
+	m.aborted = m.flow.Aborted
 	if err := m.want.learn(&p.store); err != nil {
 		return err
 	}

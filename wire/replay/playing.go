@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -22,6 +23,17 @@ type playing struct {
 	errs  follower
 	json  []byte // the body, up to MaxJSON bytes
 	shape []Shape
+
+	renamed [2]*renamer // of STDOUT and STDERR; nil: nothing has another name
+}
+
+// newPlaying returns one for a request that is about to be sent.
+func newPlaying(r *Request, s *store, c *Comparison) *playing {
+	x := &playing{request: r, store: s, compare: c, result: Result{Request: r, At: time.Now()}}
+	if len(c.Paths) > 0 {
+		x.renamed = [2]*renamer{newRenamer(c.Paths), newRenamer(c.Paths)}
+	}
+	return x
 }
 
 // answers reports whether rec belongs to the answer.
@@ -45,13 +57,10 @@ func (x *playing) take(rec wire.Record) (over bool, err error) {
 	switch rec.Type {
 	case wire.TypeStdout:
 		x.result.Stdout += int64(len(rec.Content))
-		return false, x.stdout(rec.Content)
+		return false, x.stdout(rec.Content, false)
 	case wire.TypeStderr:
 		x.result.Stderr += int64(len(rec.Content))
-		if x.errs.want == nil {
-			x.errs.begin(x.store, x.request.want.stderr)
-		}
-		return false, x.errs.feed(rec.Content)
+		return false, x.stderr(rec.Content, false)
 	case wire.TypeEndRequest:
 		if end, err := wire.ParseEndRequest(rec.Content); err == nil {
 			x.result.End = end
@@ -62,9 +71,23 @@ func (x *playing) take(rec wire.Record) (over bool, err error) {
 	return false, nil
 }
 
-// stdout takes a piece of STDOUT.
-func (x *playing) stdout(p []byte) error {
-	if !x.head.Done() {
+// stderr takes a piece of STDERR, or its end.
+func (x *playing) stderr(p []byte, end bool) error {
+	if x.errs.want == nil {
+		x.errs.begin(x.store, x.request.want.stderr)
+	}
+	if r := x.renamed[1]; r != nil {
+		p = r.feed(p, end)
+	}
+	return x.errs.feed(p)
+}
+
+// stdout takes a piece of STDOUT, or its end.
+func (x *playing) stdout(p []byte, end bool) error {
+	if r := x.renamed[0]; r != nil {
+		p = r.feed(p, end)
+	}
+	if len(p) > 0 && !x.head.Done() {
 		n, done := x.head.Feed(p)
 		p = p[n:]
 		if !done {
@@ -75,13 +98,17 @@ func (x *playing) stdout(p []byte) error {
 			return err
 		}
 	}
+	if end && !x.head.Done() {
+		x.head.End()
+		return x.headerOver()
+	}
 	return x.bodyPiece(p)
 }
 
 // headerOver goes on with the body: what the header took of it, too.
 func (x *playing) headerOver() error {
 	x.head.Detach()
-	x.result.Status = x.head.Status()
+	x.result.Status = statusOf(&x.head)
 	x.body.begin(x.store, x.request.want.stdout.from(x.request.want.header))
 	return x.bodyPiece(x.head.Bytes()[x.head.BodyStart():])
 }
@@ -100,7 +127,7 @@ func (x *playing) management(rec wire.Record) error {
 		return err
 	}
 	if w, n := wire.Split(want); n == 0 || w.Type != rec.Type || !bytes.Equal(w.Content, rec.Content) {
-		x.result.differ(Difference{What: "body", At: -1, Want: w.Type.String() + " " + string(w.Content), Got: rec.Type.String() + " " + string(rec.Content)})
+		x.result.differ(Difference{What: "answer", At: -1, Want: w.Type.String() + " " + string(w.Content), Got: rec.Type.String() + " " + string(rec.Content)})
 	}
 	return nil
 }
@@ -108,32 +135,22 @@ func (x *playing) management(rec wire.Record) error {
 // judge compares what can be compared only when the answer is over.
 func (x *playing) judge() error {
 	want, r, c := &x.request.want, &x.result, x.compare
-	if x.request.Type == wire.TypeBeginRequest && !x.head.Done() {
-		x.head.End()
-		if err := x.headerOver(); err != nil {
+	if x.request.Type == wire.TypeBeginRequest {
+		if err := cmp.Or(x.stdout(nil, true), x.stderr(nil, true)); err != nil {
 			return err
 		}
 	}
-	if want.how == Missing || x.request.Type != wire.TypeBeginRequest {
+	if want.how == Missing {
 		return nil
 	}
 	if want.how != r.Ending {
 		r.differ(Difference{What: "end", At: -1, Want: want.how.String(), Got: x.ending()})
 	}
-	if !c.Ignore["status"] && want.status != r.Status {
-		r.differ(valued("status", want.status, r.Status))
+	if x.request.Type != wire.TypeBeginRequest {
+		return nil
 	}
-	if err := x.judgeHeader(); err != nil {
-		return err
-	}
-	if err := x.judgeBody(); err != nil {
-		return err
-	}
-	if !c.Ignore["stderr"] {
-		if x.errs.want == nil {
-			x.errs.begin(x.store, want.stderr)
-		}
-		if err := x.errs.report(x.store, "stderr", r); err != nil {
+	if !x.request.aborted { // how much of an answer there is depends on when it was
+		if err := x.judgeStreams(); err != nil {
 			return err
 		}
 	}
@@ -145,13 +162,31 @@ func (x *playing) judge() error {
 			r.differ(valued("appStatus", want.end.AppStatus, r.End.AppStatus))
 		}
 	}
-	if c.Layout {
+	if c.Layout && !x.request.aborted {
 		compareLayout(want.layout, x.shape, r)
 	}
 	if c.Slower > 0 && x.request.Took > 0 && float64(r.Took) > c.Slower*float64(x.request.Took) {
 		r.differ(valued("time", x.request.Took.Round(time.Microsecond), r.Took.Round(time.Microsecond)))
 	}
 	return nil
+}
+
+// judgeStreams compares what came before the end.
+func (x *playing) judgeStreams() error {
+	want, r, c := &x.request.want, &x.result, x.compare
+	if !c.Ignore["status"] && want.status != r.Status {
+		r.differ(valued("status", want.status, r.Status))
+	}
+	if err := x.judgeHeader(); err != nil {
+		return err
+	}
+	if err := x.judgeBody(); err != nil {
+		return err
+	}
+	if c.Ignore["stderr"] {
+		return nil
+	}
+	return x.errs.report(x.store, "stderr", r)
 }
 
 // judgeHeader compares the fields, unless the bytes are equal.
