@@ -147,12 +147,16 @@ type patientReader struct {
 	r       io.Reader
 	control *http.ResponseController
 	limit   time.Duration // 0 or less: no limit
+	reading sync.Mutex    // held by Read
 	mu      sync.Mutex
 	over    bool // the end has been read
 	stopped bool
+	err     error // of reading
 }
 
 func (p *patientReader) Read(b []byte) (int, error) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	if !p.arm() {
 		return 0, errSlowBody
 	}
@@ -164,7 +168,25 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errSlowBody
 	}
+	if err != nil && err != io.EOF {
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+	}
 	return n, err
+}
+
+// settle waits for a Read of a connection that has failed.
+func (p *patientReader) settle() {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+}
+
+// failure returns why the body could not be read; nil if it could.
+func (p *patientReader) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
 }
 
 func (p *patientReader) arm() bool {

@@ -30,14 +30,19 @@ func (a *App) notAsked(w http.ResponseWriter, r *http.Request, x *Exchange, err 
 // failed answers for an application that did not: with the status that says
 // whose failure it is.
 func (a *App) failed(w http.ResponseWriter, r *http.Request, x *Exchange, err error) {
+	if x.stream != nil {
+		// To net/http a client that sends nothing is one that has gone.
+		if r.Context().Err() != nil {
+			x.stream.settle()
+		}
+		if bodyErr := x.stream.failure(); bodyErr != nil {
+			a.bodyFailed(w, r, x, bodyErr)
+			return
+		}
+	}
 	if r.Context().Err() != nil {
 		x.fail(w, statusClientGone, "the client closed the connection before the answer")
 		panic(http.ErrAbortHandler)
-	}
-	var send *client.SendError
-	if errors.As(err, &send) && x.stream != nil {
-		a.bodyFailed(w, r, x, send.Err)
-		return
 	}
 	status, why := statusOf(err)
 	if errors.Is(err, context.DeadlineExceeded) && a.MaxTime > 0 {

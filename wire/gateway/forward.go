@@ -106,17 +106,13 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	var n int64
 	var err, unsent error
 	if r.Method != http.MethodHead {
-		out := newRelay(w)
+		out := newRelay(w, length)
 		n, err = resp.Stdout.(io.WriterTo).WriteTo(out)
 		unsent = out.close()
 	} else {
 		_ = http.NewResponseController(w).Flush()
 	}
-	switch {
-	case errors.Is(unsent, http.ErrContentLength):
-		x.Why = fmt.Sprintf("the application wrote more than its Content-Length of %d bytes: the rest is left out", length)
-		unsent, err, n = nil, nil, length
-	case errors.Is(unsent, http.ErrBodyNotAllowed):
+	if errors.Is(unsent, http.ErrBodyNotAllowed) { // 204, 304
 		unsent, err, length = nil, nil, -1
 	}
 	var end wire.EndRequest
@@ -139,12 +135,16 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	case r.Method != http.MethodHead && n < length:
 		x.Why = fmt.Sprintf("the application wrote %d bytes, %d less than its Content-Length", n, length-n)
 	default:
-		if end.Status != wire.RequestComplete {
+		switch {
+		case end.Status != wire.RequestComplete:
 			x.Why = fmt.Sprintf("the application answered and then said %v", end.Status)
+		case length >= 0 && n > length:
+			x.Why = fmt.Sprintf("the application wrote %d bytes more than its Content-Length of %d: they are left out", n-length, length)
 		}
 		return
 	}
 	x.Cut = true
+	_ = http.NewResponseController(w).Flush() // what there is
 	panic(http.ErrAbortHandler)
 }
 
@@ -156,6 +156,7 @@ const flushTime = time.Millisecond
 type relay struct {
 	mu    sync.Mutex
 	w     http.ResponseWriter // nil: it is over
+	left  int64               // bytes that the answer may still have; less than 0: nobody knows
 	rc    *http.ResponseController
 	timer *time.Timer
 	armed bool
@@ -169,11 +170,11 @@ var relays = sync.Pool{New: func() any {
 	return o
 }}
 
-func newRelay(w http.ResponseWriter) *relay {
+func newRelay(w http.ResponseWriter, length int64) *relay {
 	o := relays.Get().(*relay)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.w, o.rc, o.err = w, http.NewResponseController(w), nil
+	o.w, o.rc, o.left, o.err = w, http.NewResponseController(w), length, nil
 	o.arm() // the header is not to wait either
 	return o
 }
@@ -182,12 +183,19 @@ func newRelay(w http.ResponseWriter) *relay {
 func (o *relay) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n, err := o.w.Write(p)
-	if err != nil {
-		o.err = err
+	piece := p
+	if o.left >= 0 {
+		piece = p[:min(int64(len(p)), o.left)]
+		o.left -= int64(len(piece))
+	}
+	if len(piece) > 0 {
+		if n, err := o.w.Write(piece); err != nil {
+			o.err = err
+			return n, err
+		}
 	}
 	o.arm()
-	return n, err
+	return len(p), nil // what is too much is left out
 }
 
 // arm sees to it that what was written is sent. With mu.
