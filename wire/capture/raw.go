@@ -47,6 +47,9 @@ type streamSource struct {
 	lost bool // there are no more records
 	sent [2]bool
 	gap  bool // what side B sent before the record that is due is missing
+
+	begun bool // the first record has been looked for
+	tail  bool // the stream begins inside a record
 }
 
 func newStream(r io.Reader) *streamSource { return &streamSource{in: r, info: bareConn()} }
@@ -55,6 +58,10 @@ func newStream(r io.Reader) *streamSource { return &streamSource{in: r, info: ba
 func (s *streamSource) Next() (Chunk, error) {
 	for {
 		n := s.due()
+		if s.tail {
+			s.tail = false
+			return Chunk{Conn: s.info, Side: s.side, Kind: ChunkGap, Lost: -1}, nil
+		}
 		if s.gap {
 			s.gap = false
 			return Chunk{Conn: s.info, Side: B, Kind: ChunkGap, Lost: -1}, nil
@@ -84,9 +91,27 @@ func (s *streamSource) Next() (Chunk, error) {
 	}
 }
 
+// begin looks for the first record, which the stream may begin before: the rest
+// of another one is taken to have the same sender. false: read more.
+func (s *streamSource) begin() bool {
+	last := s.err != nil || s.harm != nil || len(s.rest) == len(s.buf)
+	g := walk(s.rest)
+	s.begun = last || g.strong || g.records > 0 || g.framed
+	if g.short && !last || g.strong || g.records > 0 || g.framed {
+		return s.begun
+	}
+	if first, at := search(s.rest, 0); first.strong {
+		s.begun, s.tail, s.left, s.side = true, true, at, Side(first.dir)
+	}
+	return s.begun
+}
+
 // due returns how many bytes of rest have the current side, and makes the
 // sender of the next record the current side if one is due. 0: read more.
 func (s *streamSource) due() int {
+	if !s.begun && !s.begin() {
+		return 0
+	}
 	if s.left == 0 && !s.lost {
 		if len(s.rest) < wire.HeaderLen {
 			if s.err == nil && s.harm == nil {

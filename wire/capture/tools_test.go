@@ -18,7 +18,8 @@ var dumpTools = []string{
 	"od", "od -A x -t x1z -v", "od -A d -t x1", "od -A n -t x1", "od -A o -t x2", "od -A n -v -t x2", "od -t o1", "od -t o2", "od -c",
 	"od -A x -c", "od -A n -v -c", "od -t u1", "od -t d1", "od -A n -v -t u1", "od -A n -v -t o1", "od -t x4", "od -t x8", "od -t u2", "od -t d2",
 	"od -t d4", "od -b", "od -x", "od -w32 -t x1", "od -w10 -t x2", "od -t x2 --endian=big", "od -t x1z -w7", "od -t x1 -t c",
-	"base64", "base64 -w 0",
+	"od -A x -t x1 -w24", "od -A n -v -t x1 -w1", "od -s -v", "od -A d -j 0 -o", "base64", "base64 -w 0", "base64 -w 20",
+	"basenc --base64url", "basenc --base64url -w 0", "basenc --base16",
 }
 
 // needTool skips the test if a program is missing, or fails it where all peers
