@@ -110,9 +110,9 @@ said with its line. Of a capture with gaps, what is whole is sent, and the rest 
 
 With --listen it is the other way round: a web server gets the answers in FILE.
 
-With --check, FILE is a test of an application, in the form of txtar: a section "records" in the text
-form, whose lines with > are sent exactly and whose lines with < are expected, and, if wanted, a
-section "expect" with rules that are broken then (fcgiscope rules), and no others may be:
+With --check, FILE is a test of an application, in the form of txtar: a section "records" in the
+text form, whose lines with > are sent exactly and whose lines with < are expected, and, if wanted,
+a section "expect" with rules that are broken then (see rules), and no others may be:
 
   # It ends the request although the body is too short.
   -- expect --
