@@ -109,7 +109,7 @@ func TestExplainExamples(t *testing.T) {
 				t.Fatalf("--example prints %q and %q, want %q", printed.stdout, printed.stderr, topic.example)
 			}
 			// What the application makes of it may be bad; what we make of it not.
-			got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "0.02", "--stable")
+			got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "10", "--stable")
 			if !slices.Contains([]int{0, 3, 4, 6}, got.code) || !strings.Contains(got.stdout, "> ") {
 				t.Errorf("send: exit code %d, stdout %s, stderr %s", got.code, got.stdout, got.stderr)
 			}
@@ -147,7 +147,7 @@ func TestExplainExamples(t *testing.T) {
 func TestExplainParamExamples(t *testing.T) {
 	t.Parallel()
 	for _, topic := range paramTopics() {
-		got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "0.02", "--stable")
+		got := runMain(t, topic.example, "send", "app:echo", "-", "--wait", "10", "--stable")
 		if got.code != 0 || strings.Contains(got.stdout, "# must") {
 			t.Errorf("%s: exit code %d, stdout %s, stderr %s", topic.name, got.code, got.stdout, got.stderr)
 		}

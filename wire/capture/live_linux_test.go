@@ -219,7 +219,9 @@ func TestLiveDrops(t *testing.T) {
 	if drops, err := live.Dropped(); drops == 0 || err != nil {
 		t.Errorf("%d dropped, %v", drops, err)
 	}
-	if n < ringBlock*ringBlocks/2 || n >= 3*ringBlocks*len(block) {
+	// A block of the ring is passed on when it is full, or when some time has
+	// passed: how much of the ring is used depends on the machine.
+	if n < ringBlock || n >= 3*ringBlocks*len(block) {
 		t.Errorf("%d bytes captured and %d lost of %d", n, lost, 3*ringBlocks*len(block))
 	}
 }
