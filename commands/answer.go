@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -32,6 +33,14 @@ func (o *answerOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "fail", Category: category, Usage: "HTTP status 400 or more: no body, exit with 4", Destination: &o.fail},
 		&cli.BoolFlag{Name: "fail-with-body", Category: category, Usage: "HTTP status 400 or more: exit with 4", Destination: &o.failWithBody},
 	}
+}
+
+// check refuses what cannot be meant together.
+func (o *answerOptions) check() error {
+	if o.fail && o.failWithBody {
+		return usagef("request: --fail prints no body, and --fail-with-body prints it: choose one")
+	}
+	return nil
 }
 
 // An answer is the CGI response of the application, on its way to the user.
@@ -149,6 +158,28 @@ func (b *bodyWriter) open() {
 		b.keep(err)
 		b.file, b.w = f, f
 	}
+}
+
+// check tells before anything is sent that the file cannot be made, as far as
+// that can be known without making it.
+func (b *bodyWriter) check() error {
+	if b.name == "" || b.name == "-" || b.discard {
+		return nil
+	}
+	return checkPlace(b.name)
+}
+
+// checkPlace returns an error if there cannot be a file called name.
+func checkPlace(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("write %s: it is a directory", name)
+	}
+	_, err := os.Stat(filepath.Dir(name))
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("write %s: %w", name, path.Err)
+	}
+	return err
 }
 
 func (b *bodyWriter) keep(err error) {

@@ -88,18 +88,11 @@ func (b *body) text(p []byte) { b.add(piece{memory: p, size: int64(len(p))}) }
 // writes it (nil: as it is). What is no file of known size is read to its end;
 // when ctx is done, that is given up.
 func (b *body) file(ctx context.Context, env *Env, name string, recode recoding) error {
-	var in io.Reader = env.Stdin
-	if name == "-" {
-		name = "standard input"
-	} else {
-		// A named pipe opens when somebody writes to it.
-		f, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
-		if err != nil {
-			return err
-		}
-		b.closers = append(b.closers, f.Close)
-		in = f
+	in, name, closeInput, err := openNamed(ctx, env, name)
+	if err != nil {
+		return err
 	}
+	b.closers = append(b.closers, closeInput)
 	if f, ok := in.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 			at, err := f.Seek(0, io.SeekCurrent)
@@ -111,6 +104,20 @@ func (b *body) file(ctx context.Context, env *Env, name string, recode recoding)
 		}
 	}
 	return b.drain(recode.reader(until(ctx, in)), name)
+}
+
+// openNamed opens the file called name, or standard input for -, and says what
+// to call it in messages.
+func openNamed(ctx context.Context, env *Env, name string) (in io.Reader, label string, closeInput func() error, err error) {
+	if name == "-" {
+		return env.Stdin, "standard input", func() error { return nil }, nil
+	}
+	// A named pipe opens when somebody writes to it.
+	f, err := orDone(ctx, func() (*os.File, error) { return openInput(name) })
+	if err != nil {
+		return nil, name, nil, err
+	}
+	return f, name, f.Close, nil
 }
 
 // section adds size bytes of f, beginning at offset at.

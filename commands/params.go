@@ -127,6 +127,9 @@ func (o *paramOptions) request(in *input) (r cgi.Request, fields fieldSet, err e
 	if o.body.get {
 		r.ContentLength = 0
 	}
+	if err = o.checkLines(&r); err != nil {
+		return r, fields, err
+	}
 	if fields, err = o.header.read(o.given.raw, o.body.fields(in.boundary)...); err != nil {
 		return r, fields, err
 	}
@@ -134,6 +137,27 @@ func (o *paramOptions) request(in *input) (r cgi.Request, fields fieldSet, err e
 	err = fields.addUnsaid(o.given.raw, in.cookies.field(&r))
 	r.Header = fields.fields
 	return r, fields, err
+}
+
+// checkLines refuses what does not fit in the first line of an HTTP request, or
+// would put a line end into a parameter, without --raw-params.
+func (o *paramOptions) checkLines(r *cgi.Request) error {
+	if o.given.raw {
+		return nil
+	}
+	const hint = "to send it as it is: --raw-params"
+	if strings.ContainsAny(r.Method, " \t\r\n") {
+		return withHint(usagef("request: -X: the method holds a space or a line end"), hint)
+	}
+	for _, part := range []struct{ what, value, hint string }{
+		{"the URL", r.URL, "%0A is a line end in a URL; --data-urlencode with -G makes it\n" + hint},
+		{"--root", r.Root, hint}, {"--script", r.Script, hint}, {"--index", r.Front, hint},
+	} {
+		if strings.ContainsAny(part.value, "\r\n") {
+			return withHint(usagef("request: %s holds a line end", part.what), part.hint)
+		}
+	}
+	return nil
 }
 
 // A made request is what a preset makes of an HTTP request.
@@ -154,7 +178,7 @@ func (o *paramOptions) make(in *input, server *cgi.Preset) (m made, err error) {
 		return m, err
 	}
 	if m.params, err = server.Params(&m.request); err != nil {
-		return m, usageError{err}
+		return m, usagef("request: %w", err)
 	}
 	m.pairs = append(o.rootMap.params(cgi.Pairs(m.params)), m.fields.raw...)
 	m.pairs = in.params.apply(m.pairs, append(m.fields.unset, o.given.unset...))

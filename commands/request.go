@@ -101,6 +101,9 @@ prints there what follows:
 			if err := o.arguments(c.Args().Slice()); err != nil {
 				return err
 			}
+			if err := o.writeOut.open(c.Context, env); err != nil {
+				return err
+			}
 			o.given = settings(env.words, c.Command.Flags)
 			return request(c.Context, env, o)
 		},
@@ -134,7 +137,7 @@ func (o *requestOptions) arguments(args []string) error {
 			return err
 		}
 	}
-	return cmp.Or(o.params.as.check(o.output.format.word), o.saving.check(), o.sending.check(), o.retrying.check(), o.output.check())
+	return cmp.Or(o.params.as.check(o.output.format.word), o.answer.check(), o.saving.check(), o.sending.check(), o.retrying.check(), o.output.check())
 }
 
 // args are the arguments as they were given.
@@ -186,6 +189,12 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	for _, note := range o.sending.apply(&req) {
 		complain(env, note)
 	}
+	out := &bodyWriter{env: env, name: o.answer.file, discard: o.output.format.word != "" && o.answer.file == ""}
+	if o.export.word == "" && !o.sending.offline {
+		if err := cmp.Or(out.check(), o.params.header.cookies.check()); err != nil {
+			return err
+		}
+	}
 	if o.saving.save != "" {
 		if err := o.saving.write(env, o.args(), o.given); err != nil {
 			return err
@@ -206,7 +215,6 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	if err != nil {
 		return err
 	}
-	out := &bodyWriter{env: env, name: o.answer.file, discard: o.output.format.word != "" && o.answer.file == ""}
 	r := &runner{env: env, o: &o, target: t, request: req, in: in, traces: w, out: out}
 	err = r.all(ctx)
 	if traceErr := w.close(); traceErr != nil {

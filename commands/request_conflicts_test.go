@@ -29,3 +29,31 @@ func TestRequestConflicts(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestLines: what no HTTP request can hold is refused wherever it stands,
+// and sent if asked for.
+func TestRequestLines(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		name string // in the message
+		sent string // in stdout, with --raw-params
+	}{
+		{[]string{"/a\nb"}, "the URL", `REQUEST_URI="/a\nb"`},
+		{[]string{"/", "-G", "-d", "a=b\nc"}, "the URL", `QUERY_STRING="a=b\nc"`},
+		{[]string{"/", "-X", "GET\n"}, "-X", `REQUEST_METHOD="GET\n"`},
+		{[]string{"/", "-X", "GET /"}, "-X", "REQUEST_METHOD=GET /\n"},
+		{[]string{"/", "--root", "/a\nb"}, "--root", `DOCUMENT_ROOT="/a\nb"`},
+		{[]string{"--script", "/a\rb.php"}, "--script", `SCRIPT_FILENAME="/a\rb.php"`},
+		{[]string{"/", "--root", "/", "--index", "i\nj"}, "--index", `SCRIPT_NAME="/i\nj"`},
+	} {
+		args := slices.Concat([]string{"request", "app:env"}, tt.args)
+		got := runMain(t, "", args...)
+		if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, "request: "+tt.name) || !strings.Contains(got.stderr, "--raw-params") {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q", tt.args, got.code, got.stdout, got.stderr)
+		}
+		if got := runMain(t, "", append(args, "--raw-params")...); got.code != 0 || !strings.Contains(got.stdout, tt.sent) {
+			t.Errorf("%q --raw-params: exit code %d, stdout %q, stderr %q", tt.args, got.code, got.stdout, got.stderr)
+		}
+	}
+}

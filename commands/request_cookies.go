@@ -132,6 +132,14 @@ func visitOf(r *cgi.Request) visit {
 	return v
 }
 
+// check tells before anything is sent that the jar of -c cannot be written.
+func (o *cookieOptions) check() error {
+	if o.jar == "" || o.jar == "-" {
+		return nil
+	}
+	return checkPlace(o.jar)
+}
+
 // keep puts the cookies of an answer into the jar of -c.
 func (o *cookieOptions) keep(env *Env, set *jarSet, header *cgi.Header) error {
 	if o.jar == "" || header == nil || header.BodyStart() == 0 {

@@ -204,15 +204,19 @@ func (o *givenParams) file(ctx context.Context, env *Env, name string) ([]wire.P
 // readInput reads the whole of a file, or of standard input for -, which may
 // have limit bytes.
 func readInput(ctx context.Context, env *Env, name string, limit int64) ([]byte, error) {
-	var b body
-	defer b.close()
-	if err := b.file(ctx, env, name, nil); err != nil {
+	in, label, closeInput, err := openNamed(ctx, env, name)
+	if err != nil {
 		return nil, err
 	}
-	if b.size > limit {
-		return nil, fmt.Errorf("%s: %d bytes are too many, at most %d", name, b.size, limit)
+	defer closeInput()
+	text, err := io.ReadAll(io.LimitReader(until(ctx, in), limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", label, err)
+	case int64(len(text)) > limit:
+		return nil, fmt.Errorf("%s: too large, more than %d bytes", label, limit)
 	}
-	return io.ReadAll(b.reader())
+	return text, nil
 }
 
 // parseParamLines reads NAME=VALUE lines. Empty ones, and those that begin with

@@ -2,9 +2,9 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -56,8 +56,12 @@ func writeOutHelp() string {
 // A template is the value of --write-out, taken apart.
 type template struct {
 	given bool
+	file  string // what holds it; "" if it was given itself
 	slots []slot
 }
+
+// maxTemplate is the most bytes of the file of -w @FILE.
+const maxTemplate = 1 << 20
 
 // A slot is a text, or what is to be put in its place.
 type slot struct {
@@ -73,15 +77,33 @@ func (t *template) Set(s string) error {
 		return nil
 	}
 	if name, ok := strings.CutPrefix(s, "@"); ok {
-		if name == "-" {
+		if name == "-" || name == "" {
 			return fmt.Errorf("a file is needed, standard input is for the body")
 		}
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return fmt.Errorf("cannot read %s", name)
-		}
-		s = string(b)
+		*t = template{given: true, file: name}
+		return nil
 	}
+	t.file = ""
+	return t.parse(s)
+}
+
+// open reads the file, if the template is in one.
+func (t *template) open(ctx context.Context, env *Env) error {
+	if t.file == "" {
+		return nil
+	}
+	text, err := readInput(ctx, env, t.file, maxTemplate)
+	if err != nil {
+		return err
+	}
+	if err := t.parse(string(text)); err != nil {
+		return usagef("request: -w @%s: %w", t.file, err)
+	}
+	return nil
+}
+
+// parse takes a template apart.
+func (t *template) parse(s string) error {
 	t.given, t.slots = true, nil
 	for s != "" {
 		p, n, err := parseSlot(s)
