@@ -186,11 +186,12 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	for _, note := range notes {
 		complain(env, note)
 	}
-	for _, note := range o.sending.apply(&req) {
+	sends := o.export.word == "" && !o.sending.offline
+	for _, note := range o.sending.apply(&req, sends) {
 		complain(env, note)
 	}
 	out := &bodyWriter{env: env, name: o.answer.file, discard: o.output.format.word != "" && o.answer.file == ""}
-	if o.export.word == "" && !o.sending.offline {
+	if sends {
 		if err := cmp.Or(out.check(), o.params.header.cookies.check()); err != nil {
 			return err
 		}

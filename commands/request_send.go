@@ -84,10 +84,11 @@ func (o *sending) check() error {
 	return nil
 }
 
-// apply makes req one that is sent so, and returns what the user should know.
-func (o *sending) apply(req *client.Request) (notes []string) {
+// apply makes req one that is sent so, if it is sent at all, and returns what
+// the user should know.
+func (o *sending) apply(req *client.Request, sends bool) (notes []string) {
 	req.Keep, req.ID, req.NoStdinEnd = req.Keep || o.keep, uint16(o.id), req.NoStdinEnd || o.noStdinEnd
-	notes = o.warnings(req.Params)
+	notes = o.warnings(req.Params, sends)
 	if !o.pad.given && o.chunk == 0 {
 		return notes
 	}
@@ -112,14 +113,14 @@ func (o *sending) apply(req *client.Request) (notes []string) {
 }
 
 // warnings are what cgi.Lint cannot know: it is in the way the request goes out.
-func (o *sending) warnings(params []wire.Pair) (notes []string) {
+func (o *sending) warnings(params []wire.Pair, sends bool) (notes []string) {
 	if o.splitPairs && cutsPair(params, int(o.chunk)) {
 		notes = append(notes, "warning: php-fpm resets the connection when a pair is split over records")
 	}
-	if o.keep && o.repeat == 1 && o.mux == 1 && o.linger == 0 && !o.offline {
+	if o.keep && o.repeat == 1 && o.mux == 1 && o.linger == 0 && sends {
 		notes = append(notes, "warning: --keep-conn and a single request: the connection is closed after it (--repeat N sends more, --linger shows whether the application closes)")
 	}
-	if o.noStdinEnd && !o.abort.given && !o.offline {
+	if o.noStdinEnd && !o.abort.given && sends {
 		notes = append(notes, "warning: --no-stdin-eof: an application that waits for the end of STDIN does not answer before --timeout")
 	}
 	return notes
