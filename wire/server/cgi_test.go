@@ -58,6 +58,11 @@ func TestCGI(t *testing.T) {
 	script(t, dir, "silent", `exit 3`)
 	script(t, dir, "noheader", `echo 'just text'; exit 1`)
 	script(t, dir, "unfinished", `echo 'A: b'`)
+	script(t, dir, "late", `printf 'A: b\n\nhalf'; kill -KILL $$`)
+	script(t, dir, "badline", `printf 'A: b\nno field\n\nbody'`)
+	if err := os.WriteFile(filepath.Join(dir, "interpreter"), []byte("#!/nothing/there\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 
 	tests := []struct {
 		name, script string
@@ -76,11 +81,14 @@ func TestCGI(t *testing.T) {
 		{"the root", "", "Status: 403 ", "is outside of", 403},
 		{"directory", "sub", "Status: 403 ", "is a directory", 403},
 		{"no mode", "text", "Status: 403 ", "is not executable", 403},
-		{"no format", "noexec", "Status: 500 ", "cannot be run: ", 500},
+		{"no format", "noexec", "Status: 500 ", "noexec\" cannot be run: it is no program, and has no line #!", 500},
+		{"no interpreter", "interpreter", "Status: 500 ", "interpreter\" cannot be run: the program that its line #! names", 500},
 		{"signal", "signal", "Status: 502 ", "wrote no CGI response", 502},
 		{"dies", "dies", "Status: 502 ", "was ended by signal 9 and wrote nothing", 502},
 		{"silent", "silent", "Status: 502 ", "wrote nothing, its exit status is 3", 502},
-		{"no header", "noheader", "Status: 502 ", "does not begin with a header", 502},
+		{"no header", "noheader", "Status: 502 ", "noheader\" wrote no CGI response: the output does not begin with a header; it began with \"just text\\n\"\n", 502},
+		{"bad line", "badline", "Status: 502 ", "wrote no CGI response: response header, offset 5: a line is not a header field: \"no field\"; it began with \"A: b", 502},
+		{"dies late", "late", "A: b\n\nhalf", "late\" was ended by signal 9\n", 137},
 		{"unfinished", "unfinished", "Status: 502 ", "ended inside the header", 502},
 	}
 	for _, tt := range tests {

@@ -6,17 +6,27 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 )
 
 // Files returns a handler that answers with the files of fsys, as
 // http.FileServerFS does: with types, ranges, index.html and lists of
 // directories. The path is that of REQUEST_URI. Give it the FS of an os.Root,
-// which nobody leaves by symbolic links; who tries is refused with 403, and it
-// is reported.
+// which nobody leaves by symbolic links; who tries, or has ".." in a path, is
+// refused with 403, and it is reported.
 func Files(fsys fs.FS) Handler {
 	return func(ctx context.Context, x *Exchange) {
-		HTTP(http.FileServerFS(confined{fsys, x}))(ctx, x)
+		HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := confined{fsys, x}
+			if slices.Contains(strings.Split(r.URL.Path, "/"), "..") {
+				c.refused(fmt.Sprintf("%q leads out of the directory", r.URL.Path))
+				http.Error(w, "403 Forbidden: the path has ..", http.StatusForbidden)
+				return
+			}
+			http.FileServerFS(c).ServeHTTP(w, r)
+		}))(ctx, x)
 	}
 }
 
@@ -37,7 +47,12 @@ func (c confined) Open(name string) (fs.File, error) {
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		why = fmt.Sprintf("%q: %v", name, errno)
 	}
+	c.refused(why)
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
+
+// refused reports why a request is.
+func (c confined) refused(why string) {
 	c.x.c.report(c.x.ID, errors.New(why))
 	fmt.Fprintf(c.x.Stderr, "fcgiscope: %s\n", why)
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 }

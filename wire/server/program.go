@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -57,7 +59,14 @@ func (g *CGI) run(ctx context.Context, x *Exchange, path string, env []string) e
 		return nil
 	}
 	x.SetAppStatus(p.exitStatus())
-	return p.headerError()
+	if err := p.headerError(); err != nil {
+		return err
+	}
+	if err := p.signalError(); err != nil {
+		x.c.report(x.ID, err)
+		fmt.Fprintf(x.Stderr, "fcgiscope: %v\n", err)
+	}
+	return nil
 }
 
 // A program is a process that answers a request.
@@ -72,11 +81,14 @@ type program struct {
 	drained chan struct{} // and so have its outputs
 	state   *os.ProcessState
 
-	mu      sync.Mutex
-	header  cgi.Header
-	written bool // anything
-	over    bool // nothing is passed on any more
+	mu     sync.Mutex
+	header cgi.Header
+	began  []byte // the beginning of the output
+	over   bool   // nothing is passed on any more
 }
+
+// beganMax is how many bytes of an output that is no response are told.
+const beganMax = 200
 
 // start starts the process and the copying of its three streams.
 func (p *program) start(cmd *exec.Cmd) (err error) {
@@ -101,7 +113,7 @@ func (p *program) start(cmd *exec.Cmd) (err error) {
 		for _, f := range theirs {
 			f.Close()
 		}
-		return failure(500, "%q cannot be run: %v", p.name, err)
+		return cannotRun(p.name, err)
 	}
 	for _, f := range []*os.File{inR, outW, errW} {
 		f.Close()
@@ -126,6 +138,24 @@ func (p *program) start(cmd *exec.Cmd) (err error) {
 		close(p.drained)
 	})
 	return nil
+}
+
+// cannotRun says why a program does not start. Where the system says that a file
+// is missing, it may be another one.
+func cannotRun(name string, err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		err = of.Err
+	}
+	why := err.Error()
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		why = "it is no program, and has no line #! that names one for it"
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(name); err == nil {
+			why = "the program that its line #! names, or its loader, is missing"
+		}
+	}
+	return failure(500, "%q cannot be run: %s", name, why)
 }
 
 // awaitOrphans waits for processes that the program has left behind and that
@@ -175,10 +205,19 @@ func isClosed(c <-chan struct{}) bool {
 
 // exitStatus is the shell's: 128 + n for signal n.
 func (p *program) exitStatus() uint32 {
-	if ws, ok := p.state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return 128 + uint32(ws.Signal())
+	if signal, ok := p.signal(); ok {
+		return 128 + uint32(signal)
 	}
 	return uint32(p.state.ExitCode())
+}
+
+// signal returns the signal that has ended the program, if one has.
+func (p *program) signal() (signal syscall.Signal, ok bool) {
+	ws, ok := p.state.Sys().(syscall.WaitStatus)
+	if !ok || !ws.Signaled() {
+		return 0, false
+	}
+	return ws.Signal(), true
 }
 
 // copyStdout passes the output on once it has a header, and sends what it has
@@ -201,7 +240,7 @@ func (p *program) copyStdout(r io.Reader) {
 func (p *program) pass(b []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.written = true
+	p.began = append(p.began, b[:min(len(b), beganMax-len(p.began))]...)
 	if p.over {
 		return false
 	}
@@ -239,17 +278,26 @@ func (p *program) headerError() error {
 	if p.header.Done() && p.header.Err() == nil {
 		return nil
 	}
-	if !p.header.Done() {
-		p.header.End()
-	}
-	status := p.exitStatus()
+	p.header.End()
+	signal, signaled := p.signal()
 	switch {
-	case p.state.Sys() != nil && status > 128 && !p.written:
-		return failure(502, "%q was ended by signal %d and wrote nothing", p.name, status-128)
-	case !p.written:
-		return failure(502, "%q wrote nothing, its exit status is %d", p.name, status)
+	case len(p.began) == 0 && signaled:
+		return failure(502, "%q was ended by signal %d and wrote nothing", p.name, signal)
+	case len(p.began) == 0:
+		return failure(502, "%q wrote nothing, its exit status is %d", p.name, p.exitStatus())
+	case p.header.Problem() == cgi.NotAHeader:
+		return failure(502, "%q wrote no CGI response: %v; it began with %q", p.name, cgi.NotAHeader, p.began)
 	}
-	return failure(502, "%q wrote no CGI response: %v; it began with %.200q", p.name, p.header.Err(), p.header.Bytes())
+	return failure(502, "%q wrote no CGI response: %s; it began with %q", p.name, strings.TrimPrefix(p.header.Err().Error(), "cgi: "), p.began)
+}
+
+// signalError says that a signal has ended the program in the middle of its
+// response, which nothing else but the appStatus tells.
+func (p *program) signalError() error {
+	if signal, ok := p.signal(); ok {
+		return fmt.Errorf("%q was ended by signal %d", p.name, signal)
+	}
+	return nil
 }
 
 // flushingStderr sends every line at once.
