@@ -236,10 +236,8 @@ func completeValue(env *Env, flags []cli.Flag, before, current string) bool {
 		}
 		generic, _ := f.(*cli.GenericFlag)
 		if generic != nil {
-			if c, ok := generic.Value.(*choice); ok {
-				for _, word := range c.words {
-					candidate(env.Stdout, current, word, "")
-				}
+			if v, ok := generic.Value.(interface{ offer(io.Writer, string) }); ok {
+				v.offer(env.Stdout, current)
 			}
 		}
 		usage := f.(cli.DocGenerationFlag).GetUsage()

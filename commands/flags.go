@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -94,6 +95,13 @@ func (c *choice) Set(s string) error {
 
 // String returns the word.
 func (c *choice) String() string { return c.word }
+
+// offer prints the words that complete current.
+func (c *choice) offer(w io.Writer, current string) {
+	for _, word := range c.words {
+		candidate(w, current, word, "")
+	}
+}
 
 // choiceFlag makes a flag that takes one of words.
 func choiceFlag(category, name string, aliases []string, usage string, c *choice) cli.Flag {

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
@@ -30,7 +28,7 @@ type serveOptions struct {
 
 func (o *serveOptions) flags() []cli.Flag {
 	return slices.Concat(o.listening.flags(), []cli.Flag{o.listening.allowFlag()}, o.appOptions.flags(), o.capacity.flags(), []cli.Flag{
-		&cli.GenericFlag{Name: "fault", Category: "Faults", Usage: "break the protocol: `NAME` says how, NAME@N only in the answer to the Nth request", Value: &o.fault},
+		&cli.GenericFlag{Name: "fault", Category: "Faults", Usage: "break the protocol: `NAME` says how; NAME@N only in the answer to the Nth request, NAME@N-M or NAME@N- in several, NAME@PATTERN in those for such paths (see --allow-path)", Value: &o.fault},
 		&cli.BoolFlag{Name: "faults", Category: "Faults", Usage: "list the faults, and serve nothing", Destination: &o.faults},
 	}, o.watching.flags())
 }
@@ -187,50 +185,6 @@ func serveAll(ctx context.Context, env *Env, s *server.Server, listeners []liste
 
 // sameInterrupt is how close two signals are that were meant as one.
 const sameInterrupt = 250 * time.Millisecond
-
-// listFaults prints what --fault takes.
-func listFaults(env *Env) error {
-	var b bytes.Buffer
-	for _, f := range server.Faults() {
-		writeEntry(&b, 21, f.ID, f.Help)
-	}
-	return write(env.Stdout, b.Bytes())
-}
-
-// fault is the value of a flag: NAME or NAME@N.
-type fault struct{ chosen *server.Fault }
-
-// Set implements flag.Value.
-func (f *fault) Set(s string) error {
-	name, when, at := strings.Cut(s, "@")
-	chosen, err := server.FindFault(name)
-	if err != nil {
-		return faultUnknown(name)
-	}
-	if at {
-		var n count
-		if err := n.Set(when); err != nil || n == 0 {
-			return fmt.Errorf("behind the @: want the number of a request, from 1")
-		}
-		chosen.At = int(n)
-	}
-	f.chosen = chosen
-	return nil
-}
-
-func faultUnknown(name string) error {
-	var names []string
-	for _, f := range server.Faults() {
-		names = append(names, f.ID)
-	}
-	if near := wire.Nearest(name, names); near != "" {
-		return fmt.Errorf("did you mean %s?", near)
-	}
-	return errors.New("no such fault, --faults lists them")
-}
-
-// String returns "": there is no default.
-func (f *fault) String() string { return "" }
 
 // A listener is one, with its address as it was understood.
 type listener struct {

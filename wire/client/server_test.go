@@ -114,7 +114,7 @@ func TestFaults(t *testing.T) {
 // mutex while it writes, which stops the clock there.)
 func TestFaultsMultiplexed(t *testing.T) {
 	for _, fault := range server.Faults() {
-		fault.At = 2
+		fault.When = func(_ *server.Exchange, number int) bool { return number == 2 }
 		nc, wait := serve(t.Context(), &server.Server{Handler: answerAll, Fault: &fault})
 		c := NewConn(nc, Options{InFlight: 3, MaxStdout: 1 << 20, MaxBuffer: 1 << 20})
 		var wg sync.WaitGroup

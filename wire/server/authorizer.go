@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net/url"
-	"path"
 	"strings"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -42,7 +40,7 @@ type Authorizer struct {
 
 // Handle decides about x.
 func (a *Authorizer) Handle(_ context.Context, x *Exchange) {
-	asked, err := requestPath(x)
+	asked, err := x.Path()
 	if err != nil {
 		x.Respond(400, err.Error())
 		return
@@ -152,16 +150,6 @@ func basicAuth(header string) (user, password string) {
 	return user, password
 }
 
-// requestPath returns the path that x is about, decoded and without "." and
-// "..".
-func requestPath(x *Exchange) (string, error) {
-	u, err := url.ParseRequestURI(uri(x))
-	if err != nil {
-		return "", fmt.Errorf("REQUEST_URI: %w", err)
-	}
-	return path.Clean("/" + u.Path), nil
-}
-
 // A PathPattern says which paths are meant: those that are equal to it, with
 // any bytes, slashes too, in the place of each "*". If it ends in a slash, it
 // means that directory and all below it.
@@ -200,7 +188,7 @@ func matchAny(patterns []PathPattern, path string) bool {
 // "secret", with any name.
 func authorizer(ctx context.Context, x *Exchange) {
 	a := Authorizer{Variables: []wire.Pair{wire.NewPair("AUTH_METHOD", "fcgiscope")}}
-	if asked, err := requestPath(x); err == nil && strings.Contains(asked+"/", "/private/") {
+	if asked, err := x.Path(); err == nil && strings.Contains(asked+"/", "/private/") {
 		a.Login = func(_, password string) bool { return password == "secret" }
 		a.Realm = `the password is "secret"`
 	}

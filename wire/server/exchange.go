@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"path"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -113,6 +115,17 @@ func (x *Exchange) Lookup(name string) (value []byte, ok bool) { return wire.Loo
 func (x *Exchange) Param(name string) string {
 	value, _ := x.Lookup(name)
 	return string(value)
+}
+
+// Path returns the path of REQUEST_URI, or of SCRIPT_NAME and PATH_INFO where
+// there is none, decoded and without "." and "..". It fails if it cannot be
+// decoded.
+func (x *Exchange) Path() (string, error) {
+	u, err := url.ParseRequestURI(uri(x))
+	if err != nil {
+		return "", fmt.Errorf("server: REQUEST_URI: %w", err)
+	}
+	return path.Clean("/" + u.Path), nil
 }
 
 // SetAppStatus sets the appStatus of END_REQUEST: the exit status, where a

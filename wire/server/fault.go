@@ -16,9 +16,10 @@ type Fault struct {
 	Help string // one line: what is sent
 	// Rule is the rule that is broken; "" where the specification has none.
 	Rule wire.RuleID
-	// At restricts the fault to one request: the first that the server gets is
-	// 1. 0 means all.
-	At int
+	// When, if not nil, says which answers are broken. The first request that
+	// the server gets has the number 1. It is called once for each request and,
+	// by several connections, concurrently; it must not use the streams of x.
+	When func(x *Exchange, number int) bool
 
 	// write writes what becomes of rec, a record of the answer to x.
 	write func(b *breaker, x *Exchange, rec wire.Record) error
@@ -47,13 +48,23 @@ type breaker struct {
 type faultState struct {
 	records int // that were written before, of any type
 	stdout  int // STDOUT records with content among them
+	chosen  bool
+	spared  bool // it is not for the fault; known if chosen
+}
+
+// breaks reports whether the fault is meant for x.
+func (b *breaker) breaks(x *Exchange) bool {
+	if s := &x.broken; !s.chosen {
+		s.chosen, s.spared = true, b.fault.When != nil && !b.fault.When(x, x.number)
+	}
+	return !x.broken.spared
 }
 
 func (b *breaker) write(x *Exchange, rec wire.Record) error {
 	if b.silent {
 		return nil
 	}
-	if x == nil || b.fault.At != 0 && b.fault.At != x.number {
+	if x == nil || !b.breaks(x) {
 		return b.c.w.WriteRecord(rec)
 	}
 	err := b.fault.write(b, x, rec)

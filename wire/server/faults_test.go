@@ -211,21 +211,29 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFaultAt: one request is broken, the others are not.
-func TestFaultAt(t *testing.T) {
+// TestFaultWhen: some answers are broken, the others are not.
+func TestFaultWhen(t *testing.T) {
 	f, err := FindFault("app-status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.At = 2
+	asked := 0
+	f.When = func(x *Exchange, number int) bool {
+		asked++
+		path, _ := x.Path()
+		return number == 2 || path == "/a"
+	}
 	p := connect(t, &Server{Handler: hello, Fault: f})
-	for _, want := range []uint32{0, 5, 0} {
-		p.request(1, wire.KeepConn, "")
-		if a := p.answer(1); a.end.AppStatus != want {
-			t.Errorf("appStatus %d, want %d", a.end.AppStatus, want)
+	for i, tt := range []struct {
+		uri  string
+		want uint32
+	}{{"/", 0}, {"/", 5}, {"/", 0}, {"/b/../%61?x", 5}, {"/%zz", 0}} {
+		p.request(1, wire.KeepConn, "", "REQUEST_URI="+tt.uri)
+		if a := p.answer(1); a.end.AppStatus != tt.want || asked != i+1 {
+			t.Errorf("%s: appStatus %d, want %d; asked %d times", tt.uri, a.end.AppStatus, tt.want, asked)
 		}
 	}
-	if all := Faults(); all[0].At != 0 {
+	if all := Faults(); all[0].When != nil {
 		t.Error("the table has changed")
 	}
 	if _, err := FindFault("nothing"); err == nil || !strings.Contains(err.Error(), "no-end, ") {
