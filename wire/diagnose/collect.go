@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/cgi"
@@ -202,6 +203,44 @@ func (p *pending) params(e *flow.Event) {
 	p.ParamsRecords++
 	p.ParamsBytes += int64(n)
 	p.ParamsLargest = max(p.ParamsLargest, n+int(e.Header.PaddingLength))
+	if p.ParamsRecords == 1 {
+		// An application that parses each record alone may close before the
+		// rest of the pair is sent: then there is no pair to tell of it.
+		p.ParamsSplit = unfinished(e.Data)
+	}
+}
+
+// unfinished returns the name of the pair that the pairs in b end inside, ""
+// if they end with one, or inside a name.
+func unfinished(b []byte) string {
+	for {
+		_, n := wire.ParsePair(b)
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+	}
+	name, rest, ok := pairLength(b)
+	if ok {
+		_, rest, ok = pairLength(rest)
+	}
+	if !ok || name == 0 || len(rest) < name {
+		return ""
+	}
+	return string(rest[:min(name, maxForeign)])
+}
+
+// pairLength reads a length of a pair. See FastCGI 1.0, section 3.4.
+func pairLength(b []byte) (n int, rest []byte, ok bool) {
+	switch {
+	case len(b) == 0:
+		return 0, nil, false
+	case b[0] < 0x80:
+		return int(b[0]), b[1:], true
+	case len(b) < 4:
+		return 0, nil, false
+	}
+	return int(binary.BigEndian.Uint32(b) & 0x7fffffff), b[4:], true
 }
 
 // inputRecord follows PARAMS to their end, and notes what comes in between:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fcgiscope/fcgiscope/fixtures"
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/capture"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
@@ -95,5 +96,22 @@ func TestCaptures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnfinished: the pair that a record ends inside is named.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	b := wire.NewPair("A", "1").Append(nil)
+	whole := len(b)
+	b = wire.NewPair("BIG", strings.Repeat("x", 300)).Append(b)
+	for n := range len(b) + 1 {
+		want := ""
+		if n >= whole+1+4+3 && n < len(b) {
+			want = "BIG"
+		}
+		if got := unfinished(b[:n]); got != want {
+			t.Fatalf("%d of %d bytes: %q, want %q", n, len(b), got, want)
+		}
 	}
 }
