@@ -121,6 +121,7 @@ type bodyWriter struct {
 	env     *Env
 	name    string // "": stdout, as text if that is a terminal; "-": stdout
 	discard bool
+	private bool      // what is written may hold secrets
 	empty   bool      // an answer without a body makes the file empty
 	w       io.Writer // nil before the first byte
 	text    *escaper
@@ -154,7 +155,11 @@ func (b *bodyWriter) open() {
 		b.text = &escaper{w: b.env.Stdout}
 		b.w = b.text
 	default:
-		f, err := os.Create(b.name)
+		mode := os.FileMode(0o666)
+		if b.private {
+			mode = 0o600
+		}
+		f, err := os.OpenFile(b.name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, mode)
 		b.keep(err)
 		b.file, b.w = f, f
 	}

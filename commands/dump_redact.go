@@ -14,7 +14,7 @@ type redaction struct {
 
 func (o *redaction) flags(category string) []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "redact", Category: category, Usage: "mask cookies, passwords, tokens and the like, everywhere, so that the output and what --record keeps can be shown to others; see above", Destination: &o.on},
+		&cli.BoolFlag{Name: "redact", Category: category, Usage: "mask cookies, passwords, tokens and the like, everywhere, so that the output and what --record keeps can be shown to others; fcgiscope dump --help says what it finds", Destination: &o.on},
 		&cli.GenericFlag{Name: "redact-name", Category: category, Usage: "mask the parameters and fields called `NAME`, too (* and ? as in file names); may come several times", Value: &o.names},
 	}
 }

@@ -127,6 +127,10 @@ func (o *requestOptions) arguments(args []string) error {
 		}
 		o.params.method = "HEAD"
 	}
+	if o.export.word != "" && o.redaction.redactor() != nil {
+		return withHint(usagef("request: --export prints the request as it would be sent, and --redact masks what is in it"),
+			"a request that can be shown: --offline --redact, with --record FILE as pcapng; one without secrets: --save FILE")
+	}
 	o.target = args[0]
 	if len(args) == 2 {
 		o.params.url = args[1]

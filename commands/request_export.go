@@ -61,7 +61,7 @@ func exported(ctx context.Context, env *Env, o *requestOptions, t target, in *in
 		if row.name != o.export.word {
 			continue
 		}
-		out := &bodyWriter{env: env, name: o.answer.file}
+		out := &bodyWriter{env: env, name: o.answer.file, private: true}
 		err := row.write(ctx, e, out)
 		out.close()
 		if out.err != nil {
