@@ -19,6 +19,7 @@ func Main(ctx context.Context, args []string, env *Env) int {
 	// What a command starts tells what happens while the command does.
 	loud := *env
 	loud.Stderr = &lockedWriter{w: env.Stderr}
+	loud.run = run
 	return report(ctx, &loud, run(ctx, args, &loud))
 }
 

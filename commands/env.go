@@ -28,6 +28,9 @@ type Env struct {
 	Dial func(ctx context.Context, addr transport.Addr) (net.Conn, error)
 
 	words []string // the command line, as arrange left it
+	// run runs another command line: the function run, which a command cannot
+	// name, as that names all commands.
+	run func(ctx context.Context, args []string, env *Env) error
 	// Root is the files of the system, in which php-fpm's are looked for.
 	Root fs.FS
 	// Interrupts tells of interrupts until stop is called, and keeps those after

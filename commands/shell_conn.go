@@ -61,8 +61,10 @@ func (s *shellSession) connect(ctx context.Context, addr string) error {
 		}
 		s.targets[addr] = t
 	}
-	// A built-in application ends with its connection, not with the command.
-	nc, err := t.dial(context.WithoutCancel(ctx), s.env, time.Duration(s.o.timing.connect))
+	if t.app != nil { // it ends with its connection, not with the command
+		ctx = context.WithoutCancel(ctx)
+	}
+	nc, err := t.dial(ctx, s.env, time.Duration(s.o.timing.connect))
 	if err != nil {
 		return err
 	}
@@ -158,6 +160,12 @@ func (c *shellConn) hangUp(how flow.CloseKind) {
 	}
 	c.conn.Close()
 	<-c.done
+}
+
+func (c *shellConn) isClosed() bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.closed
 }
 
 // waiting counts what the application has not answered. s.mu is held.

@@ -198,7 +198,8 @@ var errLater = errors.New("no line yet")
 type knownLines struct {
 	name  string
 	lines []string
-	n     int
+	n     int // that were given
+	shift int // lines of the file before the first
 }
 
 func (t *knownLines) next(context.Context, time.Duration) (string, bool, error) {
@@ -209,7 +210,7 @@ func (t *knownLines) next(context.Context, time.Duration) (string, bool, error) 
 	return t.lines[t.n-1], true, nil
 }
 
-func (t *knownLines) where() (string, int) { return t.name, t.n }
+func (t *knownLines) where() (string, int) { return t.name, t.n + t.shift }
 
 // comingLines are lines as they come.
 type comingLines struct {

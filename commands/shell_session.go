@@ -22,6 +22,8 @@ type shellSession struct {
 	targets  map[string]target // that were opened, by their address
 	lines    sessionLines      // what was done
 	seen     *transcript       // what was seen
+	recorder *recorder         // nil if nothing is recorded
+	depth    int               // of load in load
 	// interrupts tells of Ctrl-C while a command runs; nil: the process is told.
 	interrupts chan struct{}
 
@@ -173,6 +175,11 @@ func (s *shellSession) do(ctx context.Context, l *shellLine) error {
 	}
 	if c.sends {
 		s.lines.beginExchange(c.name, s.quiet())
+	}
+	if !c.waits {
+		var stop context.CancelFunc
+		ctx, stop = s.interruptible(ctx)
+		defer stop()
 	}
 	if err := c.run(s, ctx, l); err != nil {
 		return err

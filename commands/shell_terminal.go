@@ -1,0 +1,230 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/fcgiscope/fcgiscope/pretty"
+)
+
+// promptTick is how often the prompt, and the size of the terminal, are looked
+// at when nothing else happens.
+const promptTick = 500 * time.Millisecond
+
+// interact runs a session on the terminal. What comes is printed above the line
+// that is being typed.
+func interact(ctx context.Context, env *Env, o *shellOptions) error {
+	restore, err := env.Terminal.Raw()
+	if err != nil {
+		return fmt.Errorf("the terminal: %w", err)
+	}
+	defer restore()
+	keys := newShellKeys(ctx, env.Stdin)
+	t := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{keys, env.Stdout}, "")
+	t.SetBracketedPasteMode(true)
+	defer t.SetBracketedPasteMode(false)
+
+	screen := *env
+	screen.Stdout, screen.Stderr = t, t // which locks
+	screen.Terminal.Stderr = true
+	s, err := newShell(&screen, o)
+	if err != nil {
+		return err
+	}
+	s.interrupts = keys.interrupts
+	history := newShellHistory(env, o)
+	defer history.close()
+	t.History = history
+	t.AutoCompleteCallback = s.completeKey(t)
+	in := &terminalLines{s: s, t: t, keys: keys, read: make(chan typedLine, 1)}
+	if err := s.start(ctx); err != nil {
+		explain(s.env, err)
+	}
+	err = s.lively(ctx, in)
+	keys.running.Store(true) // no line is being typed any more
+	in.leave(env.Stdout)
+	return errors.Join(err, s.close())
+}
+
+// lively runs lines until the user has enough. Their errors are told.
+func (s *shellSession) lively(ctx context.Context, in *terminalLines) error {
+	a := assembler{in: in}
+	for {
+		l, err := a.next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return err
+		case l == nil:
+			return nil
+		}
+		in.keys.running.Store(true)
+		err = s.do(ctx, l)
+		in.keys.running.Store(false)
+		switch {
+		case err == errExit:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !is[silenced](err):
+			explain(s.env, l.place(err))
+		}
+	}
+}
+
+// terminalLines are the lines that are typed.
+type terminalLines struct {
+	s      *shellSession
+	t      *term.Terminal
+	keys   *shellKeys
+	read   chan typedLine
+	asked  bool // somebody is reading a line
+	prompt string
+	width  int
+	height int
+}
+
+type typedLine struct {
+	line string
+	err  error
+}
+
+func (in *terminalLines) next(ctx context.Context, patience time.Duration) (string, bool, error) {
+	in.refresh()
+	if !in.asked {
+		in.asked = true
+		go func() {
+			line, err := in.t.ReadLine()
+			in.read <- typedLine{line, err}
+		}()
+	}
+	tick := time.NewTicker(promptTick)
+	defer tick.Stop()
+	var late <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		in.s.mu.Lock()
+		changed := in.s.changed
+		in.s.mu.Unlock()
+		in.refresh()
+		select {
+		case l := <-in.read:
+			pasted := l.err == term.ErrPasteIndicator
+			if l.err != nil && !pasted {
+				return "", false, l.err // the prompt stays on the screen
+			}
+			in.asked = false
+			return l.line, pasted, nil
+		case <-in.s.interrupts:
+			in.interrupt(ctx)
+		case <-changed:
+		case <-tick.C:
+		case <-late:
+			return "", false, errLater
+		case <-ctx.Done():
+			return "", false, context.Cause(ctx)
+		}
+	}
+}
+
+func (in *terminalLines) where() (string, int) { return "", 0 }
+
+// interrupt is Ctrl-C on an empty line.
+func (in *terminalLines) interrupt(ctx context.Context) {
+	s := in.s
+	s.mu.Lock()
+	open := 0
+	for _, c := range s.conns {
+		open += len(c.begun)
+	}
+	s.mu.Unlock()
+	if open == 0 {
+		complain(s.env, "nothing is open; exit, or Ctrl-D, ends the session")
+		return
+	}
+	if err := s.abortOpen(ctx); err != nil {
+		explain(s.env, err)
+	}
+}
+
+// refresh shows the prompt as it should be, and learns the size of the terminal.
+func (in *terminalLines) refresh() {
+	terminal := &in.s.env.Terminal
+	if terminal.Width != nil && terminal.Height != nil {
+		if w, h := terminal.Width(), terminal.Height(); w > 0 && h > 0 && (w != in.width || h != in.height) {
+			in.width, in.height = w, h
+			_ = in.t.SetSize(w, h) // the terminal may have gone
+		}
+	}
+	if p := in.s.prompt(); p != in.prompt {
+		in.prompt = p
+		in.t.SetPrompt(p)
+		if in.asked {
+			_, _ = in.t.Write(nil) // draws it
+		}
+	}
+}
+
+// leave lets what is printed from now on begin below the prompt, which stays.
+func (in *terminalLines) leave(w io.Writer) {
+	if in.asked {
+		_, _ = io.WriteString(w, "\r\n")
+		in.t.SetPrompt("")
+	}
+}
+
+// maxPromptAddress is how many characters of an address the prompt shows.
+const maxPromptAddress = 30
+
+// prompt says where the next record goes: the address, how many requests are
+// open there, and how long nothing was sent nor came.
+func (s *shellSession) prompt() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.current
+	if c == nil {
+		return "fcgiscope> "
+	}
+	name := []rune(pretty.Clean(c.target.String()))
+	if len(name) > maxPromptAddress {
+		name = append([]rune("…"), name[len(name)-maxPromptAddress+1:]...)
+	}
+	text := string(name)
+	if len(s.conns) > 1 {
+		text = fmt.Sprintf("%d %s", c.n, text)
+	}
+	switch {
+	case c.closed:
+		return text + " closed> "
+	case len(c.begun) > 0:
+		text += fmt.Sprintf(" %d open", len(c.begun))
+	}
+	if idle := coarse(s.env.Now().Sub(c.last)); idle > 0 && !s.o.stable {
+		text += fmt.Sprintf(" idle %v", idle)
+	}
+	return text + "> "
+}
+
+// coarse is a time in steps that grow with it, so that the prompt stays quiet.
+func coarse(d time.Duration) time.Duration {
+	switch {
+	case d < 10*time.Second:
+		return d.Truncate(time.Second)
+	case d < time.Minute:
+		return d.Truncate(10 * time.Second)
+	}
+	return d.Truncate(time.Minute)
+}
