@@ -37,7 +37,7 @@ type conversation struct {
 	talk *talk
 	own  *gate // of its requests; nil where the pass has one for all
 	line *line
-	last *Request // that was begun
+	last *Request // that was begun, and is none of management
 }
 
 // converse plays a talk.
@@ -72,7 +72,9 @@ func (ps *pass) converse(ctx context.Context, t *talk) {
 		}
 		if begins {
 			c.line.begin(s.request)
-			c.last = s.request
+			if s.request.Type == wire.TypeBeginRequest {
+				c.last = s.request
+			}
 		}
 		if err := c.write(s, &buf); err != nil {
 			ps.fail(err)
@@ -101,10 +103,10 @@ func (c *conversation) turn(s *step) error {
 	return err
 }
 
-// ready makes sure that there is a connection for s: a new one where the old one
-// is over and a request begins.
+// ready makes sure that there is a connection for s: a new one where a request
+// begins and the old one is over, or is not to be kept.
 func (c *conversation) ready(ctx context.Context, s *step, begins bool) error {
-	if c.line != nil && (c.line.isOver() || begins && c.last != nil && !c.last.keep && c.line.idle()) {
+	if c.line != nil && (c.line.isOver() || begins && c.last != nil && !c.last.keep && !c.plan.Exact && c.line.idle()) {
 		c.line.hangUp()
 		c.line = nil
 	}
@@ -144,6 +146,8 @@ type line struct {
 	observe Observer
 	stop    func() bool
 	gone    chan struct{} // closed when nothing more is received
+
+	received int64 // bytes, by who receives
 
 	mu      sync.Mutex
 	open    []*playing // that have not ended, in the order in which they began
@@ -256,6 +260,11 @@ func (l *line) Read(p []byte) (int, error) {
 			if l.Idle > 0 {
 				l.arm(now)
 			}
+			// The "record" that something else begins with may never be complete.
+			if first := l.received == 0; first && p[0] != wire.Version1 {
+				return 0, ErrForeign
+			}
+			l.received += int64(n)
 		}
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !l.silent() {
 			continue

@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // A Path is a directory that has another name now.
@@ -27,7 +28,7 @@ func newRenamer(paths []Path) *renamer {
 		if len(p.Is) < 2 || p.Is == p.Was {
 			continue
 		}
-		is, was := []byte(p.Is), []byte(p.Was)
+		is, was := []byte(p.Is), []byte(strings.TrimRight(p.Was, "/"))
 		for range 2 {
 			r.is, r.was = append(r.is, is), append(r.was, was)
 			r.longest = max(r.longest, len(is))
