@@ -55,7 +55,8 @@ gigabyte() {
     rm -f "$TMPDIR/g.s"
     "${server[@]}" >/dev/null 2>&1 & pid=$!
     until [ -S "$TMPDIR/g.s" ]; do sleep 0.05; done
-    /usr/bin/time -f %e -o "$TMPDIR/gigabyte.$i" sh -c "$*" >/dev/null 2>&1
+    /usr/bin/time -q -f %e -o "$TMPDIR/gigabyte.$i" sh -c "$*" >/dev/null 2>"$TMPDIR/stderr" ||
+      failed "$*" >"$TMPDIR/gigabyte.$i"
     awk '/VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$pid/status" >"$TMPDIR/rss" 2>/dev/null || true
     kill "$pid" 2>/dev/null || true
     wait "$pid" || true
