@@ -210,7 +210,7 @@ func (s *jsonlSink) request(w *object, e *flow.Event) {
 	if r.Status != 0 {
 		w.int("status", int64(r.Status))
 	}
-	if r.Complete {
+	if r.Complete && !r.EndCut {
 		w.int("app_status", int64(r.AppStatus))
 		w.string("protocol_status", r.ProtocolStatus.String())
 	}

@@ -292,6 +292,10 @@ func (s *requestsSink) end(r *flow.Request) {
 		s.buf = append(s.buf, '\n')
 		return
 	}
+	if r.EndCut {
+		s.buf = append(b, "appStatus and protocolStatus are not known\n"...)
+		return
+	}
 	b = strconv.AppendUint(append(b, "appStatus="...), uint64(r.AppStatus), 10)
 	b = append(append(b, " protocolStatus="...), r.ProtocolStatus.String()...)
 	s.buf = append(b, '\n')

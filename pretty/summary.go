@@ -64,7 +64,10 @@ func (s *summarySink) request(e *flow.Event) {
 		b = appendSpan(append(b, " time="...), r.BeganAt, r.EndedAt)
 		b = appendSpan(append(b, " first="...), r.BeganAt, r.FirstByteAt)
 	}
-	if r.Complete {
+	switch {
+	case r.EndCut:
+		b = append(b, " app=?"...)
+	case r.Complete:
 		b = strconv.AppendUint(append(b, " app="...), uint64(r.AppStatus), 10)
 	}
 	s.buf = append(s.unusual(b, r), '\n')

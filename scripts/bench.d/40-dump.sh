@@ -36,9 +36,25 @@ LUA
   scripts/peers stop php-fpm --dir "$dir"
 }
 
+# many ROUNDS FILE: a thousand connections at once, on each of which an answer of 1 KB a round comes.
+many() {
+  awk -v conns=1000 -v rounds="$1" 'BEGIN {
+    big = sprintf("%1000s", ""); gsub(/ /, "x", big)
+    for (round = 0; round < rounds + 2; round++) {
+      print "@at 2026-01-01T00:00:00." sprintf("%09d", round * 1000) "Z"
+      for (c = 0; c < conns; c++) {
+        print "@conn " c
+        if (round == 0) printf "> BEGIN_REQUEST id=1 role=RESPONDER flags=0\n> PARAMS id=1\n    REQUEST_METHOD=GET\n> PARAMS id=1\n> STDIN id=1\n"
+        else if (round > rounds) print "< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE"
+        else printf "< STDOUT id=1 \"%s\"\n", round == 1 ? "Status: 200 OK\\r\\n\\r\\n" : big
+      }
+    }
+  }' | "$TMPDIR/fcgiscope" dump - -f summary --record "$2" >/dev/null
+}
+
 dump() {
   section 'dump of a large capture (seconds of the whole process)'
-  local file=${FCGISCOPE_CAPTURE-} port summary jsonl rss tcpdump fields json
+  local file=${FCGISCOPE_CAPTURE-} port summary jsonl rss tcpdump fields json redacted format mb
   if [ -z "$file" ]; then file=$TMPDIR/large.pcap; capture "$file"; fi
   build
   port=$("$TMPDIR/fcgiscope" dump "$file" -f jsonl --limit 1 | sed -n 's/.*"server":"[^"]*:\([0-9]*\)".*/\1/p' | head -n 1)
@@ -53,4 +69,17 @@ dump() {
   figure 'dump -f summary (tshark -T fields)' "$summary" "$fields" "$(ratio "$fields" "$summary")" '>= 15 x its speed'
   figure 'dump -f jsonl (tshark -T json)' "$jsonl" "$json" "$(ratio "$json" "$jsonl")" '>= 10 x its speed'
   figure 'memory of dump -f summary (MB)' "$rss" 64 "$(ratio "$rss" 64)" '<= 64 MB'
+  redacted=$(seconds "$TMPDIR/fcgiscope" dump "$file" -f summary --redact)
+  figure 'dump -f summary --redact (without)' "$redacted" "$summary" "$(ratio "$redacted" "$summary")" '-'
+  redacted=$(seconds "$TMPDIR/fcgiscope" dump "$file" -f jsonl --redact)
+  figure 'dump -f jsonl --redact (without)' "$redacted" "$jsonl" "$(ratio "$redacted" "$jsonl")" '-'
+  many 100 "$TMPDIR/many-100.pcapng"
+  many 300 "$TMPDIR/many-300.pcapng"
+  for format in summary jsonl requests; do
+    for mb in 100 300; do
+      seconds "$TMPDIR/fcgiscope" dump "$TMPDIR/many-$mb.pcapng" -f $format >/dev/null
+      rss=$(cat "$TMPDIR/rss")
+      figure "memory of dump -f $format, 1,000 connections, $mb MB (MB)" "$rss" 64 "$(ratio "$rss" 64)" '<= 64 MB'
+    done
+  done
 }

@@ -98,7 +98,7 @@ func (c *Conn) Close(at time.Time, how CloseKind, err error, emit func(*Event)) 
 	for dir := range c.halves {
 		h := c.open(wire.Direction(dir), at, emit)
 		h.now = at
-		c.cut(h)
+		c.cut(h, false)
 	}
 	h := &c.halves[closer(how)]
 	h.cur = current{at: at, offset: h.offset}

@@ -382,3 +382,38 @@ func BenchmarkFeed(b *testing.B) {
 }
 
 var info = &ConnInfo{}
+
+// TestEndCut: a request of which END_REQUEST was sent has ended, even if the
+// capture lacks what that says. If it was not sent whole the request has not.
+func TestEndCut(t *testing.T) {
+	t.Parallel()
+	end := wire.NewRecord(wire.TypeEndRequest, 1, make([]byte, 8)).Append(nil)
+	for _, test := range []struct {
+		name string
+		rest func(c *Conn, emit func(*Event))
+		want string
+	}{
+		{"lost", func(c *Conn, emit func(*Event)) { c.Lost(wire.ToServer, 8, time.Time{}, emit) }, "complete true, cut true"},
+		{"lost in part", func(c *Conn, emit func(*Event)) {
+			c.Feed(wire.ToServer, time.Time{}, []byte{0, 0, 0}, emit)
+			c.Lost(wire.ToServer, 5, time.Time{}, emit)
+		}, "complete true, cut true"},
+		{"whole", func(c *Conn, emit func(*Event)) { c.Feed(wire.ToServer, time.Time{}, end[8:], emit) }, "complete true, cut false"},
+		{"not sent", func(c *Conn, emit func(*Event)) { c.Feed(wire.ToServer, time.Time{}, []byte{0, 0, 0}, emit) }, "complete false, cut false"},
+	} {
+		var c Conn
+		var got []string
+		emit := func(e *Event) {
+			if e.Kind == KindRequestEnded {
+				got = append(got, fmt.Sprintf("complete %v, cut %v", e.Request.Complete, e.Request.EndCut))
+			}
+		}
+		c.Feed(wire.ToApp, time.Time{}, wire.BeginRecord(1, wire.Responder, 0).Append(nil), emit)
+		c.Feed(wire.ToServer, time.Time{}, end[:8], emit)
+		test.rest(&c, emit)
+		c.Close(time.Time{}, CloseByApp, nil, emit)
+		if strings.Join(got, "; ") != test.want {
+			t.Errorf("%s: %q, want %s, once", test.name, got, test.want)
+		}
+	}
+}

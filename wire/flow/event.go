@@ -155,6 +155,7 @@ type Request struct {
 	AppStatus      uint32              // from END_REQUEST
 	ProtocolStatus wire.ProtocolStatus // from END_REQUEST
 	Complete       bool                // END_REQUEST was seen
+	EndCut         bool                // of it only the header was: AppStatus and ProtocolStatus are not known
 	Aborted        bool                // ABORT_REQUEST was seen
 	ParamsEnded    bool                // the stream was ended by an empty record
 	StdinEnded     bool                // likewise

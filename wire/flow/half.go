@@ -215,7 +215,7 @@ func (c *Conn) skip(h *half, p []byte) (n int) {
 
 // gap deals with n missing bytes.
 func (c *Conn) gap(h *half, n int64) {
-	rest := c.cut(h)
+	rest := c.cut(h, true)
 	h.mode, h.scan, h.hint = searching, 0, "a record of which the beginning is missing"
 	if n < 0 && h.offset == 0 && h.index == 0 {
 		return // only the beginning was not seen: nothing is known to be missing
@@ -237,9 +237,9 @@ func (c *Conn) gap(h *half, n int64) {
 	}
 }
 
-// cut ends whatever is in progress, because bytes are missing or none will
+// cut ends whatever is in progress, because bytes are missing (lost) or none will
 // come. It returns how many bytes of a record with a known length are missing.
-func (c *Conn) cut(h *half) (rest int64) {
+func (c *Conn) cut(h *half, lost bool) (rest int64) {
 	switch h.mode {
 	case piecewise:
 		got := wire.HeaderLen + int(h.cur.ContentLength) - h.left + len(h.pad)
@@ -255,12 +255,12 @@ func (c *Conn) cut(h *half) (rest int64) {
 			before := h.found()
 			h.offset -= int64(len(before))
 			c.frame(h, before)
-			return c.cut(h)
+			return c.cut(h, lost)
 		}
 		c.desync(h, len(h.buf))
 	case framing:
 		if len(h.buf) > 0 {
-			rest = c.cutRecord(h)
+			rest = c.cutRecord(h, lost)
 		}
 	}
 	h.mode = framing
@@ -270,7 +270,7 @@ func (c *Conn) cut(h *half) (rest int64) {
 
 // cutRecord passes on the part of a record that is in the buffer. What there is
 // of a stream counts: half an answer has a status too, and half of PARAMS names.
-func (c *Conn) cutRecord(h *half) (rest int64) {
+func (c *Conn) cutRecord(h *half, lost bool) (rest int64) {
 	end := h.offset
 	h.offset -= int64(len(h.buf)) // take wants the beginning
 	if len(h.buf) < wire.HeaderLen {
@@ -288,6 +288,8 @@ func (c *Conn) cutRecord(h *half) (rest int64) {
 		c.opening(h)
 		content := h.buf[wire.HeaderLen:]
 		c.content(h, content[:min(len(content), int(head.ContentLength))])
+	} else if lost && head.Type == wire.TypeEndRequest {
+		c.endCut(h)
 	}
 	h.cur.req = nil
 	return int64(head.Len() - len(h.buf))

@@ -146,6 +146,15 @@ func endRequestBody(c *Conn, h *half, r *Request, content []byte) {
 	c.due = len(c.active) == 0 && !c.kept
 }
 
+// endCut ends the request of an END_REQUEST of which a part was sent and is
+// missing: it has ended, however that was.
+func (c *Conn) endCut(h *half) {
+	if r := h.cur.req; r != nil {
+		r.Complete, r.EndCut = true, true
+		c.requestEnded(h, r, h.cur.at)
+	}
+}
+
 // completed checks a request that the application says is complete.
 func (c *Conn) completed(h *half, r *Request) {
 	if r.Aborted {

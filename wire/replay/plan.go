@@ -340,7 +340,7 @@ func (p *Plan) requestEnded(t *talk, e *flow.Event) {
 		m.Took = r.EndedAt.Sub(r.BeganAt)
 	}
 	t.waiting = append(t.waiting, m)
-	if r.Complete {
+	if r.Complete && !r.EndCut {
 		m.want.how = Complete
 		p.end(t, m)
 	}
