@@ -117,20 +117,31 @@ type row struct {
 // Params returns the parameters that the server makes of r, each with its
 // source. The error is a *ParamError.
 func (s *Preset) Params(r *Request) ([]Param, error) {
+	params, _, err := s.params(r)
+	return params, err
+}
+
+// Pairs is Params without the sources.
+func (s *Preset) Pairs(r *Request) ([]wire.Pair, error) {
+	_, pairs, err := s.params(r)
+	return pairs, err
+}
+
+func (s *Preset) params(r *Request) ([]Param, []wire.Pair, error) {
 	role := r.Role
 	if role == 0 {
 		role = wire.Responder
 	}
 	if !slices.Contains(s.Roles, role) {
-		return nil, &ParamError{"role", fmt.Sprintf("%s does not ask for %v", s.Name, role)}
+		return nil, nil, &ParamError{"role", fmt.Sprintf("%s does not ask for %v", s.Name, role)}
 	}
 	p, err := r.parts()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows, err := s.chosen(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	params := make([]Param, 0, len(rows)+len(p.header))
 	for i := range rows {
@@ -145,7 +156,8 @@ func (s *Preset) Params(r *Request) ([]Param, error) {
 			}
 		}
 	}
-	return params, s.Check(Pairs(params))
+	pairs := Pairs(params)
+	return params, pairs, s.Check(pairs)
 }
 
 // Check is the function Check, with the limit of the server.

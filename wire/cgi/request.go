@@ -63,8 +63,7 @@ func (e *ParamError) Error() string { return fmt.Sprintf("cgi: %q: %s", e.Name, 
 // empty. A header field Proxy is left out, because HTTP_PROXY configures
 // programs. The error is a *ParamError.
 func (r *Request) Params() ([]wire.Pair, error) {
-	params, err := Default().Params(r)
-	return Pairs(params), err
+	return Default().Pairs(r)
 }
 
 // parts are what the rows are made of.

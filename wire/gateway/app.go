@@ -165,11 +165,10 @@ func (a *App) params(preset *cgi.Preset, r *http.Request, x *Exchange, q questio
 	if r.TLS != nil {
 		c.URL = "https://" + r.Host + c.URL
 	}
-	made, err := preset.Params(&c)
-	if err != nil {
-		return nil, err
+	pairs, err := preset.Pairs(&c)
+	if err != nil || len(x.Variables) == 0 && a.Params == nil {
+		return pairs, err
 	}
-	pairs := cgi.Pairs(made)
 	if len(x.Variables) > 0 {
 		pairs = cgi.Override(pairs, x.Variables)
 	}
