@@ -231,6 +231,11 @@ func dialHint(e *transport.DialError) string {
 	if e.Reason == transport.Permission {
 		return "try it with sudo, or as a member of the socket's group (ls -l shows it, often www-data)"
 	}
+	// Who types a URL without its scheme names a Unix socket.
+	host, _, found := strings.Cut(e.Addr.Address, "/")
+	if e.Reason == transport.NotFound && e.Addr.Network == "unix" && found && strings.Contains(host, ":") {
+		return fmt.Sprintf("what holds a / is the path of a Unix socket: the address is %s, and the path of a URL not a part of it", host)
+	}
 	return e.Hint()
 }
 

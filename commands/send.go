@@ -43,7 +43,7 @@ func (o *sendOptions) flags() []cli.Flag {
 		choiceFlag(what, "from", nil, "read FILE as `FORMAT`, one of those of dump, instead of finding out", &o.from),
 		durationFlag(how, "delay", nil, "wait for `TIME` before each record but the first", &o.delay),
 		&cli.BoolFlag{Name: "paced", Category: how, Usage: "send each when its @at, or its packet, says", Destination: &o.paced},
-		durationFlag(how, "wait", nil, "when all is sent, read on until nothing has come for `TIME`", &o.wait),
+		durationFlag(how, "wait", []string{"timeout"}, "when all is sent, read on until nothing has come for `TIME`", &o.wait),
 	}, limits[1:], // --timeout is --wait here
 		o.output.flags("text", "show what is sent and what comes as `FORMAT`: "+orList(formatNames()), "f"),
 		[]cli.Flag{o.partFlag()},
