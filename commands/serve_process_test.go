@@ -1,0 +1,203 @@
+//go:build linux
+
+package commands
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// runProcess runs a program, until the end of the test at most.
+func runProcess(t *testing.T, name string, args ...string) (cmd *exec.Cmd, said *syncBuffer) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("missing peer: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	said = &syncBuffer{}
+	cmd = exec.CommandContext(ctx, path, args...)
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if cmd.ProcessState == nil {
+			cmd.Wait()
+		}
+	})
+	return cmd, said
+}
+
+// TestServeSignals: SIGTERM lets requests that have begun be answered, and a
+// second one does not.
+func TestServeSignals(t *testing.T) {
+	t.Parallel()
+	for _, twice := range []bool{false, true} {
+		t.Run(strconv.FormatBool(twice), func(t *testing.T) {
+			t.Parallel()
+			socket := filepath.Join(wiretest.SocketDir(t), "app")
+			cmd, said := runProcess(t, "fcgiscope", "serve", "echo", "--listen", socket)
+			eventually(t, "serve listens", func() bool { return strings.Contains(said.String(), "\n") })
+			c := dialServe(t, socket)
+			c.begin(1, wire.KeepConn, "REQUEST_URI=/late")
+			c.values()
+			cmd.Process.Signal(syscall.SIGTERM)
+			eventually(t, "nobody is let in", func() bool {
+				other, err := net.Dial("unix", socket)
+				if err == nil {
+					other.Close()
+				}
+				return err != nil
+			})
+			want := 0
+			if twice {
+				want = 130
+				stop := make(chan struct{})
+				defer close(stop)
+				go func() { // what comes at once counts as the first
+					tick := time.NewTicker(50 * time.Millisecond)
+					defer tick.Stop()
+					for {
+						select {
+						case <-tick.C:
+							cmd.Process.Signal(syscall.SIGTERM)
+						case <-stop:
+							return
+						}
+					}
+				}()
+			} else {
+				c.send(wire.NewRecord(wire.TypeStdin, 1, []byte("the body")), wire.NewRecord(wire.TypeStdin, 1, nil))
+				if stdout, end := c.end(); !strings.HasSuffix(stdout, "the body") || end.AppStatus != 0 {
+					t.Errorf("%q, %+v", stdout, end)
+				}
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != want || strings.Contains(said.String(), "cut short") != twice {
+				t.Errorf("%v, want exit code %d; it said %s", err, want, said)
+			}
+			if _, err := os.Stat(socket); !os.IsNotExist(err) {
+				t.Errorf("the socket: %v", err)
+			}
+		})
+	}
+}
+
+// TestServeSocketActivation: systemd's own program starts serve when somebody
+// connects, with two sockets.
+func TestServeSocketActivation(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := wiretest.SocketDir(t)
+	sockets := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+	cmd, said := runProcess(t, "systemd-socket-activate", "-l", sockets[0], "-l", sockets[1], exe, "serve", "hello")
+	eventually(t, "it listens", func() bool { return strings.Count(said.String(), "Listening on") == 2 })
+	for _, socket := range sockets {
+		if got := runMain(t, "", "request", socket, "/"); got.stdout != "Hello from fcgiscope.\n" {
+			t.Errorf("%+v", got)
+		}
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), "serving hello on fd:3\n") || !strings.Contains(said.String(), "serving hello on fd:4\n") {
+		t.Errorf("%v, it said %s", err, said)
+	}
+}
+
+// TestServeLeavesNothing: after peers that read slowly, break off and do not
+// close, and programs that are killed, nothing of serve is left. It counts
+// goroutines, and so cannot run beside other tests.
+func TestServeLeavesNothing(t *testing.T) {
+	dir := wiretest.SocketDir(t)
+	hangs := filepath.Join(dir, "hangs")
+	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nprintf 'A: b\\n\\n'\nexec sleep 600\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	opened := descriptors(t, os.Getpid())
+	for _, app := range []string{"echo", "upload", "slow", "big", "exec"} {
+		t.Run(app, func(t *testing.T) {
+			args := []string{app, "--listen", filepath.Join(dir, app), "--record", filepath.Join(dir, app+".pcapng")}
+			if app == "exec" {
+				args = append([]string{app, hangs}, args[1:]...)
+			}
+			s := startServe(t, args...)
+			var peers sync.WaitGroup
+			gone := make(chan struct{})
+			for i := range 24 {
+				peers.Go(func() {
+					c := dialServe(t, s.addr)
+					defer c.Close()
+					c.begin(1, wire.KeepConn, "QUERY_STRING=bytes=100000000&lines=1000", "REQUEST_METHOD=POST", "CONTENT_LENGTH=100000")
+					switch i % 4 {
+					case 0: // an upload that breaks off in a record
+						c.Write(bytes.Repeat([]byte{1, 5, 0, 1, 1, 0, 0, 0}, 3))
+					case 1: // one that is aborted
+						c.send(wire.NewRecord(wire.TypeStdin, 1, make([]byte, 50000)), wire.AbortRecord(1))
+						c.end()
+					case 2: // a reader that has enough
+						c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+						if _, err := c.ReadRecord(); err != nil {
+							t.Error(err)
+						}
+					case 3: // one that does not read, and is still there when serve is to end
+						c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+						<-gone
+					}
+				})
+			}
+			eventually(t, "all but those that are there are over", func() bool { return strings.Count(s.stdout.String(), "\n") >= 18 })
+			if app == "exec" {
+				eventually(t, "the programs of the others run", func() bool { return len(children(t, os.Getpid())) == 6 })
+				for _, pid := range children(t, os.Getpid()) {
+					n, err := strconv.Atoi(pid)
+					if err != nil {
+						t.Fatal(err)
+					}
+					syscall.Kill(n, syscall.SIGKILL)
+				}
+				eventually(t, "that is said", func() bool { return strings.Count(s.stderr.String(), "was ended by signal 9") == 6 })
+			}
+			stopped := make(chan int, 1)
+			go func() { stopped <- s.stop() }()
+			eventually(t, "nobody is let in", func() bool { _, err := os.Stat(s.addr); return err != nil })
+			close(gone)
+			peers.Wait()
+			if code := <-stopped; code != 0 {
+				t.Errorf("exit code %d, %s", code, s.stderr)
+			}
+		})
+	}
+	stacks := make([]byte, 1<<20)
+	eventually(t, "nothing is left", func() bool {
+		if runtime.NumGoroutine() > before {
+			stacks = stacks[:runtime.Stack(stacks[:cap(stacks)], true)]
+			return false
+		}
+		return descriptors(t, os.Getpid()) <= opened && len(children(t, os.Getpid())) == 0
+	})
+	if t.Failed() {
+		t.Logf("goroutines, %d before:\n%s", before, stacks)
+	}
+}
