@@ -203,7 +203,7 @@ func describe(role wire.Role, params []wire.Pair) string {
 	if !ok {
 		uri, _ = wire.Lookup(params, "SCRIPT_NAME")
 	}
-	name := fmt.Sprintf("%.20s %.200s", oneLine(method), oneLine(uri))
+	name := strings.TrimSpace(fmt.Sprintf("%.20s %.200s", oneLine(method), oneLine(uri)))
 	if role != wire.Responder {
 		name = role.String() + " " + name
 	}
