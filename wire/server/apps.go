@@ -100,7 +100,7 @@ func statusApp(_ context.Context, x *Exchange) {
 	}
 	x.SetAppStatus(uint32(queryNumber(x, "app", 0)))
 	fmt.Fprintf(x.Stdout, "Status: %d %s\r\n", status, http.StatusText(int(status)))
-	if to := queryValue(x, "location"); to != "" && plain([]byte(to)) {
+	if to := queryValue(x, "location"); to != "" && isLine([]byte(to)) {
 		fmt.Fprintf(x.Stdout, "Location: %s\r\n", to)
 	}
 	io.WriteString(x.Stdout, textHeader)

@@ -86,7 +86,7 @@ func decline(x *Exchange, status int, header, why string) {
 }
 
 func writeVariable(x *Exchange, name, value string) {
-	if VariableName(name) && plain([]byte(value)) && !strings.ContainsAny(value, "\r\n") {
+	if VariableName(name) && isLine([]byte(value)) {
 		fmt.Fprintf(x.Stdout, "Variable-%s: %s\r\n", name, value)
 	}
 }

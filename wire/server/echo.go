@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,7 +16,7 @@ import (
 // What echo holds of a body before it answers.
 const (
 	echoMemory = 1 << 20 // in memory: as much as nginx lets through if nobody says otherwise
-	echoMax    = 1 << 30
+	echoMax    = 256 << 20
 )
 
 // echo prints what it was sent. It answers when STDIN has ended: a FILTER must
@@ -144,9 +145,13 @@ func quoted(b []byte) []byte {
 	return q
 }
 
+// isLine reports whether b is plain text without line ends, as the value of a
+// header field has to be.
+func isLine(b []byte) bool { return plain(b) && !bytes.ContainsAny(b, "\r\n") }
+
 // oneLine returns b as it is, or quoted where it would not be one line of text.
 func oneLine(b []byte) string {
-	if plain(b) && !strings.ContainsAny(string(b), "\r\n") {
+	if isLine(b) {
 		return string(b)
 	}
 	return strconv.Quote(string(b))

@@ -150,6 +150,7 @@ func TestApps(t *testing.T) {
 		{"stderr", "QUERY_STRING=lines=2", wire.Responder, "", "", "the first half\nthe second half\n", "stderr before the answer\nstderr line 1 of 2\nstderr line 2 of 2\nstderr after the answer\n", 0},
 		{"status", "QUERY_STRING=status=503&app=9", wire.Responder, "", "", "Status: 503 Service Unavailable\r\n", "", 9},
 		{"status", "QUERY_STRING=location=/x", wire.Responder, "", "", "Status: 404 Not Found\r\nLocation: /x\r\n", "", 0},
+		{"status", "QUERY_STRING=location=/x\r\nA:b", wire.Responder, "", "", "Status: 404 Not Found\r\nContent-Type: ", "", 0},
 		{"status", "QUERY_STRING=status=5", wire.Responder, "", "", "Status: 400 ", "", 400},
 		{"crash", "", wire.Responder, "", "", "Status: 500 ", "fcgiscope: the handler panicked", 500},
 		{"crash", "QUERY_STRING=how=late", wire.Responder, "", "", "the first half\n", "fcgiscope: the handler panicked", 500},
