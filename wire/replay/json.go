@@ -138,7 +138,11 @@ func (c jsonComparison) report(place string, absent Side, a, b any) {
 }
 
 func shortJSON(v any, cut *bool) string {
-	b, _ := json.Marshal(v) // of what was decoded
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // of what was decoded
+	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
 	if len(b) > excerpt {
 		b, *cut = b[:excerpt], true
 	}

@@ -254,3 +254,20 @@ func TestEdit(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestLateInput: an application that waits for the end of STDIN gets it, even if
+// the one that was observed answered before.
+func TestLateInput(t *testing.T) {
+	t.Parallel()
+	script := strings.TrimSuffix(request(1, "/a", 1), "> STDIN id=1\n") + answer(1) + "> STDIN id=1\n" + request(1, "/b", 1) + answer(1)
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		got := results(t, &replay.Player{Idle: time.Second}, planOf(t, &replay.Plan{Exact: true}, script), handled(func(ctx context.Context, x *server.Exchange) {
+			x.Stdin.Read(make([]byte, 1))
+			d.handle(ctx, x)
+		}))
+		if diff := cmp.Diff([]string{"GET /a 200 true", "GET /b 200 true"}, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}

@@ -98,7 +98,8 @@ type talk struct {
 	waiting []*making // ended without END_REQUEST: how tells the end of the connection
 	asked   []*making // management records without an answer yet
 	steps   []*step
-	ends    int // that ended
+	over    map[uint16]*making // the last one with each id that ended
+	ends    int                // that ended
 	holes   [2]bool
 }
 
@@ -119,7 +120,7 @@ type making struct {
 	params, stdin, data spans
 	holes               [2]bool
 	heard               bool
-	at                  *step
+	at, last            *step
 	flow                flow.Request // as it was when it ended; without slices
 }
 
@@ -220,6 +221,9 @@ func (p *Plan) send(t *talk, m *making, e *flow.Event, piece span) {
 		last[0].heard = e.Header.Type == wire.TypeAbortRequest && m != nil && m.heard
 	}
 	last[0].bytes.add(piece)
+	if m != nil {
+		m.last = last[0]
+	}
 }
 
 // asked takes a record of a request.
@@ -293,6 +297,12 @@ func (p *Plan) management(t *talk, e *flow.Event) error {
 		return err
 	}
 	piece, err := p.keep(e)
+	// What comes behind the end of its request may be what another application
+	// waits for: it goes with the request.
+	if late := t.over[e.Header.RequestID]; late != nil && late.last != nil {
+		late.last.bytes.add(piece)
+		return err
+	}
 	var m *making
 	if e.Header.RequestID == 0 {
 		m = &making{Request: &Request{Conn: t.conn, Seq: -1, Type: e.Header.Type, Took: -1}}
@@ -330,6 +340,10 @@ func (p *Plan) requestEnded(t *talk, e *flow.Event) {
 		return
 	}
 	delete(t.open, e.Request.Seq)
+	if t.over == nil {
+		t.over = map[uint16]*making{}
+	}
+	t.over[m.ID] = m
 	r := e.Request
 	m.flow = flow.Request{Role: r.Role, Flags: r.Flags, Complete: r.Complete, Aborted: r.Aborted, ParamsEnded: r.ParamsEnded,
 		StdinEnded: r.StdinEnded, DataEnded: r.DataEnded, ContentLength: r.ContentLength, Stdin: r.Stdin}
@@ -382,7 +396,7 @@ func (p *Plan) closed(t *talk, how flow.CloseKind) error {
 			return err
 		}
 	}
-	t.waiting, t.open = nil, nil
+	t.waiting, t.open, t.over = nil, nil, nil
 	return nil
 }
 
