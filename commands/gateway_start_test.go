@@ -1,0 +1,217 @@
+//go:build linux
+
+package commands
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// gatewayEnds waits until gateway has ended by itself.
+func gatewayEnds(t *testing.T, args ...string) (code chan int, said *syncBuffer) {
+	t.Helper()
+	said = &syncBuffer{}
+	env, _, _ := testEnv("")
+	env.Stdout, env.Stderr = io.Discard, said
+	ctx, stop := context.WithCancel(context.Background())
+	code = make(chan int, 1)
+	go func() { code <- Main(ctx, append([]string{"fcgiscope", "gateway"}, args...), env) }()
+	t.Cleanup(stop)
+	return code, said
+}
+
+// TestGatewayStarts: applications that it starts answer, and are gone with it.
+func TestGatewayStarts(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope") // that of the scripts
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(wiretest.SocketDir(t), "app")
+	for name, args := range map[string][]string{
+		"exec":  {"exec:fcgi-app"},
+		"spawn": {socket, "--spawn", shellWord(exe) + " serve hello -s --listen " + shellWord(socket)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, args...)
+			for range 3 {
+				if status, got := fetch(t, "GET", g.url+"/x", nil); status != 200 || got == "" {
+					t.Errorf("%d %q\n%s", status, got, g.stderr)
+				}
+			}
+			if code := g.stop(); code != 0 {
+				t.Errorf("exit code %d: %s", code, g.stderr)
+			}
+			if c, err := net.Dial("unix", socket); err == nil && name == "spawn" {
+				c.Close()
+				t.Error("the application is still there")
+			}
+		})
+	}
+}
+
+// TestGatewayApplicationEnds: it says so and does not stay without one.
+func TestGatewayApplicationEnds(t *testing.T) {
+	t.Parallel()
+	dir := wiretest.SocketDir(t)
+	socket, pidFile := filepath.Join(dir, "app"), filepath.Join(dir, "pid")
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, said := gatewayEnds(t, socket, "--listen", "127.0.0.1:0",
+		"--spawn", fmt.Sprintf("sh -c 'echo $$ >%s; exec %s serve hello -s --listen %s'", pidFile, exe, socket))
+	eventually(t, "it serves", func() bool { return strings.Contains(said.String(), "serving ") || len(code) > 0 })
+	b, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-code; got != 3 || !strings.Contains(said.String(), "the application has ended: signal: killed") {
+		t.Errorf("exit code %d: %s", got, said)
+	}
+}
+
+// TestGatewayCannotStart: one line that says what is missing.
+func TestGatewayCannotStart(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	root := t.TempDir()
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"9000", "--listen", busy.Addr().String()}, 1, "the address is in use"},
+		{[]string{"9000", "--root", filepath.Join(root, "none")}, 1, "there is no such directory"},
+		{[]string{"9000", "--tls-cert", filepath.Join(root, "none")}, 1, "--tls-cert"},
+		{[]string{"exec:no-such-program-here", "--listen", "127.0.0.1:0"}, 5, "no such command"},
+		{[]string{busy.Addr().String(), "--spawn", "true", "--listen", "127.0.0.1:0"}, 5, "somebody listens there already"},
+		{[]string{filepath.Join(root, "s"), "--spawn", "true", "--listen", "127.0.0.1:0"}, 3, "ended before it listened"},
+	} {
+		got := runMain(t, "", append([]string{"gateway"}, tt.args...)...)
+		if got.code != tt.code || !strings.Contains(got.stderr, tt.says) || got.stdout != "" {
+			t.Errorf("%q: exit code %d, %s", tt.args, got.code, got.stderr)
+		}
+	}
+}
+
+// TestGatewayBadApplications: the status and the line on stderr say which.
+func TestGatewayBadApplications(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		peer   badPeer
+		status int
+		says   string
+	}{
+		{"dies", leaves(nil), 502, "connection closed without an answer"},
+		{"writes nothing", says(out(end(7, wire.RequestComplete))), 502, "the application wrote no output, appStatus 7"},
+		{"writes no header", says(out(stdout("<html>"), end(0, wire.RequestComplete))), 502, "the application wrote no CGI response"},
+		{"hangs", stays(nil), 504, "the application hangs: no answer for 50ms"},
+		{"is overloaded", says(out(end(0, wire.Overloaded))), 503, "OVERLOADED"},
+		{"speaks HTTP", says([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")), 502, "not FastCGI"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			addr, stop, err := startPeer(tt.peer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			g := startGateway(t, addr, "--timeout", "0.05")
+			if status, got := fetch(t, "GET", g.url+"/page", nil); status != tt.status {
+				t.Errorf("%d %q", status, got)
+			}
+			g.stop()
+			if want := fmt.Sprintf("GET /page failed: %d: ", tt.status); !strings.Contains(g.stderr.String(), want) || !strings.Contains(g.stderr.String(), tt.says) {
+				t.Errorf("it says %s", g.stderr)
+			}
+		})
+	}
+	t.Run("is not there", func(t *testing.T) {
+		t.Parallel()
+		g := startGateway(t, filepath.Join(t.TempDir(), "none"))
+		if status, got := fetch(t, "GET", g.url+"/page", nil); status != 502 || strings.Contains(got, "none") {
+			t.Errorf("%d %q", status, got)
+		}
+		if status, got := fetch(t, "GET", g.url+"/readyz", nil); status != 503 || !strings.Contains(got, "no such socket") {
+			t.Errorf("%d %q", status, got)
+		}
+	})
+}
+
+// TestGatewayTLS: HTTPS, with HTTP/2, and what the application is told of it.
+func TestGatewayTLS(t *testing.T) {
+	t.Parallel()
+	file := certificate(t)
+	g := startGateway(t, "app:echo", "--tls-cert", file)
+	for _, h2 := range []bool{false, true} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: h2}
+		resp, err := (&http.Client{Transport: transport}).Get(g.url + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+		if want := map[bool]int{false: 1, true: 2}[h2]; resp.ProtoMajor != want || err != nil || !strings.Contains(string(b), "\nHTTPS=on\n") {
+			t.Errorf("%s, error %v: %s", resp.Proto, err, b)
+		}
+	}
+}
+
+// certificate makes one for 127.0.0.1 with its key, in one file.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+	file := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
