@@ -192,7 +192,7 @@ func (g *gatewayRun) done(x *gateway.Exchange) {
 	if x.Cut {
 		what = "cut short"
 	}
-	complain(g.env, fmt.Sprintf("%s %s %s: %d: %s", x.Request.Method, x.Request.RequestURI, what, x.Status, plain(errors.New(why))))
+	complain(g.env, fmt.Sprintf("%s %s %s: %d: %s", x.Request.Method, g.log.uri(x.Request), what, x.Status, plain(errors.New(why))))
 }
 
 // stderr shows what an application wrote to STDERR.
