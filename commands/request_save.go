@@ -108,20 +108,37 @@ func (s setting) secretIn(r *redact.Redactor) string {
 	return ""
 }
 
+// texts are the settings in whose values there may be names and values.
+var texts = []string{"url", "data", "data-raw", "data-binary", "data-urlencode", "json", "form", "form-string", "referer"}
+
+// masked returns the value of a setting as it may be kept: with stars in place
+// of what is a secret in a URL or a body. Files are named, and not kept.
+func (s setting) masked(r *redact.Redactor) string {
+	if !slices.Contains(texts, s.name) || strings.HasPrefix(s.value, "@") {
+		return s.value
+	}
+	return r.Text(s.value)
+}
+
 // write keeps the request that args and given make, which is not written over
 // another file. It tells what was left out.
 func (o *saveOptions) write(env *Env, args []string, given []setting) error {
 	var b strings.Builder
 	b.WriteString("# A request. To send it: fcgiscope request --load FILE\n")
-	for i, name := range []string{"address", "url"} {
-		if i < len(args) {
-			b.WriteString(line(name, args[i]))
-		}
+	b.WriteString(line("address", args[0]))
+	if len(args) > 1 {
+		given = slices.Concat([]setting{{"url", args[1], true}}, given)
 	}
 	r := redact.New()
 	var left []string
 	for _, s := range given {
 		secret := s.secretIn(r)
+		if !o.secrets {
+			if masked := s.masked(r); masked != s.value {
+				left = append(left, s.name+" (masked)")
+				s.value = masked
+			}
+		}
 		switch {
 		case secret != "" && !o.secrets:
 			left = append(left, secret)

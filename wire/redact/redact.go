@@ -100,6 +100,14 @@ func (r *Redactor) Secret(name string) bool {
 	return false
 }
 
+// Text returns text with the values masked of what has a secret name in it: the
+// query of a URL, urlencoded fields, JSON.
+func (r *Redactor) Text(text string) string {
+	masked := []byte(text)
+	newText(r.names).run(masked, []byte(text))
+	return string(masked)
+}
+
 // Event masks what e holds.
 func (r *Redactor) Event(e *flow.Event) {
 	if e.Conn == nil {
