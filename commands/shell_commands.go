@@ -44,7 +44,7 @@ func shellVerbs() []shellVerb {
 		{name: "wait", args: "[TIME] [any] [closed]", help: "wait until all that is open has ended, or nothing has come for TIME", kept: true, waits: true, complete: oneOf("any", "closed"), run: (*shellSession).wait,
 			more: "It fails when a status is not 0; with any it does not. closed: until the application has closed the connection, too."},
 		{name: "show", help: "show every request as the rules of the protocol see it", run: (*shellSession).show,
-			more: "The numbers are parameters and bytes; a full stop behind one says that the stream was ended."},
+			more: "The numbers are parameters and bytes; a full stop behind one says that the stream was ended. The state is open, aborted (and not ended yet), ended, lost with the connection, or what END_REQUEST said else."},
 		{name: "request", args: "[ADDR] URL [FLAGS]", help: "the command request, over a connection of its own", words: true, kept: true, complete: requestWords, run: (*shellSession).request,
 			more: "With one argument, ADDR is that of the current connection. request --help explains the flags. Standard input is empty."},
 		{name: "again", help: "send once more what was sent since nothing was open", waits: true, run: (*shellSession).again,

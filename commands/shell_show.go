@@ -3,11 +3,13 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
@@ -69,11 +71,27 @@ func (s *shellSession) showConn(c *shellConn) error {
 	if len(c.requests) == 0 {
 		return nil
 	}
-	rows := make([][]string, 0, len(c.requests))
+	rows := [][]string{{"    id", "role", "state", "params", "stdin", "data", "stdout", "stderr", "http", "findings", "what"}}
 	for i := range c.requests {
 		rows = append(rows, requestRow(&c.requests[i]))
 	}
-	return pretty.Table(s.env.Stdout, []string{"    request", "role", "params", "stdin", "data", "stdout", "stderr", "status", "state", "findings", "what"}, rows)
+	rows = withoutColumn(rows, "data")
+	rows = withoutColumn(rows, "stderr")
+	return pretty.Table(s.env.Stdout, rows[0], rows[1:])
+}
+
+// withoutColumn takes a column away in which there is nothing but 0.
+func withoutColumn(rows [][]string, name string) [][]string {
+	n := slices.Index(rows[0], name)
+	for _, row := range rows[1:] {
+		if row[n] != "0" {
+			return rows
+		}
+	}
+	for i := range rows {
+		rows[i] = slices.Delete(rows[i], n, n+1)
+	}
+	return rows
 }
 
 // requestRow is a request as a row of show.
@@ -83,10 +101,10 @@ func requestRow(r *flow.Request) []string {
 		status = strconv.Itoa(r.Status)
 	}
 	return []string{
-		fmt.Sprintf("    %d", r.ID), r.Role.String(),
+		fmt.Sprintf("    %d", r.ID), r.Role.String(), requestState(r),
 		streamCell(int64(r.Params), r.ParamsEnded), streamCell(r.Stdin, r.StdinEnded), streamCell(r.Data, r.DataEnded),
 		streamCell(r.Stdout, r.StdoutEnded), streamCell(r.Stderr, r.StderrEnded),
-		status, requestState(r), strconv.Itoa(r.Findings), pretty.Clean(strings.TrimSpace(string(r.Method) + " " + string(r.URI))),
+		status, strconv.Itoa(r.Findings), pretty.Clean(strings.TrimSpace(string(r.Method) + " " + string(r.URI))),
 	}
 }
 
@@ -100,16 +118,19 @@ func streamCell(n int64, ended bool) string {
 	return cell
 }
 
+// requestState is how far a request is.
 func requestState(r *flow.Request) string {
 	switch {
+	case r.Complete && r.ProtocolStatus != wire.RequestComplete:
+		return r.ProtocolStatus.String()
 	case r.Complete && r.AppStatus != 0:
-		return fmt.Sprintf("ended, appStatus %d", r.AppStatus)
+		return fmt.Sprintf("appStatus %d", r.AppStatus)
 	case r.Complete:
-		return "ended, " + r.ProtocolStatus.String()
+		return "ended"
 	case !r.EndedAt.IsZero():
-		return "lost with the connection"
+		return "lost" // with the connection
 	case r.Aborted:
-		return "aborted, not ended"
+		return "aborted"
 	}
 	return "open"
 }

@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+)
+
+// TestShellTyped: a session that is typed, with completion, mistakes and
+// history; the screen at its end is a golden file.
+func TestShellTyped(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "app:echo")
+	s.typed("", "app:echo>")
+	s.typed("beg\t1 respon\tke\t\r", "app:echo 1 open>")
+	s.typed("params 1 REQUEST_M\tG\t\r", "app:echo 1 open>")
+	s.has("    REQUEST_METHOD=GET")
+	s.typed("params 1\r", "app:echo 1 open>")
+	s.typed("stdin 1\r", "app:echo>")
+	s.has("< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE")
+	s.typed("set paxdd\x1b[D\x1b[D\x7f\x05\t10\r", "app:echo>")
+	s.typed("begin 2 rspnder\r", "app:echo>")
+	s.has("fcgiscope: hint: did you mean responder?")
+	s.typed("help begni\r", "app:echo>")
+	s.has("fcgiscope: hint: did you mean begin?")
+	s.typed("r\t", "app:echo> r")
+	s.has("raw      record   request")
+	s.typed("\x03", "app:echo>")
+	s.typed("\x1b[A\x1b[A", "app:echo> begin 2 rspnder")
+	s.typed("\x03show\r", "app:echo>")
+	s.has("* 0 app:echo: open")
+	s.ends(0)
+	s.golden("typed.txt")
+	history, err := os.ReadFile(filepath.Join(s.home, ".local", "state", "fcgiscope", "history"))
+	if want := "begin 1 responder keep\nparams 1 REQUEST_METHOD=GET\nparams 1\nstdin 1\nset padding 10\nbegin 2 rspnder\nhelp begni\nshow\n"; err != nil || string(history) != want {
+		t.Errorf("the history is %q, %v, want %q", history, err, want)
+	}
+}
+
+// TestShellArrives: records come while a line is typed, also one that takes
+// several lines of the screen, and while the terminal changes its size. The line
+// stays as it was.
+func TestShellArrives(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 40, 24, "127.0.0.1:9")
+	app, sent := s.peer()
+	s.typed("begin 1 keep\r", "tcp:127.0.0.1:9 1 open>")
+	if _, err := sent.ReadRecord(); err != nil {
+		t.Fatal(err)
+	}
+	s.typed("par", "tcp:127.0.0.1:9 1 open> par")
+	if _, err := app.Write(wire.NewRecord(wire.TypeStderr, 1, []byte("careful")).Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.has(`< STDERR id=1 "careful"`)
+	s.typed("", "tcp:127.0.0.1:9 1 open> par")
+	s.typed("ams 1 REQUEST_URI=/a/long/path/to/a/script", "_URI=/a/long/path/to/a/script")
+	if _, err := app.Write(wire.NewRecord(wire.TypeStderr, 1, []byte("again")).Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.has(`< STDERR id=1 "again"`)
+	s.typed("", "_URI=/a/long/path/to/a/script")
+	s.resize(100, 24)
+	s.has("tcp:127.0.0.1:9 1 open> params 1 REQUEST_URI=/a/long/path/to/a/script")
+	s.typed("\r", "tcp:127.0.0.1:9 1 open>")
+	r, err := sent.ReadRecord()
+	if err != nil || !bytes.Contains(r.Content, []byte("REQUEST_URI/a/long/path/to/a/script")) {
+		t.Errorf("sent was %v %q, %v", r.Header, r.Content, err)
+	}
+	app.Close()
+	s.typed("", "tcp:127.0.0.1:9 closed>") // before the next command
+	s.has("< ! fin")
+	s.ends(0)
+}
+
+// TestShellInterrupt: Ctrl-C erases the line that is typed, aborts what is open,
+// stops waiting when it comes again, and never ends the shell.
+func TestShellInterrupt(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	_, sent := s.peer()
+	next := func(want wire.Type, id uint16) {
+		t.Helper()
+		if r, err := sent.ReadRecord(); err != nil || r.Type != want || r.RequestID != id {
+			t.Fatalf("sent was %v for %d, %v, want %v for %d", r.Type, r.RequestID, err, want, id)
+		}
+	}
+	s.typed("\x03", "tcp:127.0.0.1:9>")
+	s.has("fcgiscope: nothing is open; exit, or Ctrl-D, ends the session")
+	s.typed("abort 7\x03", "tcp:127.0.0.1:9>")
+	s.typed("begin 1; begin 2\r", "tcp:127.0.0.1:9 2 open>")
+	next(wire.TypeBeginRequest, 1)
+	next(wire.TypeBeginRequest, 2)
+	s.typed("wait\r", "")
+	s.typed("\x03", "")
+	next(wire.TypeAbortRequest, 1)
+	next(wire.TypeAbortRequest, 2)
+	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
+	s.has("fcgiscope: stopped waiting, and what is open stays so")
+	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
+	next(wire.TypeAbortRequest, 1)
+	next(wire.TypeAbortRequest, 2)
+	s.ends(0)
+}
+
+// TestShellPaste: hex in several lines is one write, an entry of the text form
+// with indented lines is one record, and control characters are left out.
+func TestShellPaste(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	_, sent := s.peer()
+	s.typed("\x1b[200~01 01 00 01 00 08 00 00\r00000008: 0001 0100 0000 0000  ........\r> PARAMS id=1\r\tA=\x07\"b c\"\r    D=e\r> PARAMS id=1\r\x1b[201~", "tcp:127.0.0.1:9 1 open>")
+	if r, err := sent.ReadRecord(); err != nil || r.Type != wire.TypeBeginRequest || string(r.Content) != "\x00\x01\x01\x00\x00\x00\x00\x00" {
+		t.Errorf("the hex became %v %x, %v", r.Type, r.Content, err)
+	}
+	r, err := sent.ReadRecord()
+	if err != nil || r.Type != wire.TypeParams || string(r.Content) != "\x01\x03Ab c\x01\x01De" {
+		t.Errorf("the record became %v %q, %v", r.Type, r.Content, err)
+	}
+	if r, err = sent.ReadRecord(); err != nil || r.Type != wire.TypeParams || len(r.Content) > 0 {
+		t.Errorf("the record became %v %q, %v", r.Type, r.Content, err)
+	}
+	s.ends(0)
+}
