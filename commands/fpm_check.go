@@ -51,7 +51,7 @@ func (o *fpmCheckOptions) flags() []cli.Flag {
 				f.Category, f.Usage = "Thresholds: the least that is healthy", "at least `N`"
 				least = append(least, f)
 			} else {
-				f.Category, f.Usage = "Thresholds: the most that is healthy", "at most `N` "+m.Help
+				f.Category, f.Usage = "Thresholds: the most that is healthy", "at most `N`: "+m.Help
 				most = append(most, f)
 			}
 		}

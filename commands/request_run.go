@@ -53,8 +53,16 @@ func (r *runner) tries(ctx context.Context) *exchange {
 		x.answer.passing = left > 0 && (r.o.retrying.all || x.repeatable())
 		if r.connect(ctx, x) {
 			how := x.run(ctx, r.conn)
+			if errors.Is(x.err, client.ErrStale) { // before anything was sent
+				complain(r.env, fmt.Sprintf("%v has closed the kept connection, connecting again", r.target))
+				r.hangUp(flow.CloseByApp)
+				x.err = nil
+				if r.connect(ctx, x) {
+					how = x.run(ctx, r.conn)
+				}
+			}
 			r.out.empty = r.out.empty || x.answer.complete
-			if !r.o.sending.keep || !r.conn.Usable() {
+			if r.conn != nil && (!r.o.sending.keep || !r.conn.Usable()) {
 				r.hangUp(how)
 			}
 		}

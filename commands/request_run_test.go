@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
@@ -109,5 +110,43 @@ func TestSendPace(t *testing.T) {
 				t.Errorf("%s: at %v, exit code %d after %v, want %v; %s", tt.args, came, code, time.Since(start), tt.want, stderr)
 			}
 		})
+	}
+}
+
+// TestRequestStale: a kept connection that the application has closed since is
+// replaced: nothing was sent on it.
+func TestRequestStale(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	env, printed, said := testEnv("")
+	dials := 0
+	env.Dial = func(ctx context.Context, a transport.Addr) (net.Conn, error) {
+		dials++
+		near, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		far, err := l.Accept()
+		if err != nil {
+			return nil, err
+		}
+		t.Cleanup(func() { far.Close() })
+		// It has answered and closed, as far as the client can tell, when the client begins.
+		if _, err := far.Write(out(stdout(okHeader+"ok\n"), end(0, wire.RequestComplete))); err != nil {
+			return nil, err
+		}
+		return near, far.(*net.TCPConn).CloseWrite()
+	}
+	o := requestTo("127.0.0.1:9000", "/")
+	o.sending.keep, o.sending.repeat = true, 3
+	if err := request(t.Context(), env, o); err != nil || printed.String() != "ok\nok\nok\n" || dials != 3 {
+		t.Errorf("%v, %d dials, stdout %q", err, dials, printed)
+	}
+	if n := strings.Count(said.String(), "has closed the kept connection, connecting again\n"); n != 2 {
+		t.Errorf("said %d times: %s", n, said)
 	}
 }
