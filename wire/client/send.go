@@ -214,17 +214,3 @@ func (r *Response) lockWriting() error {
 	}
 	return nil
 }
-
-// abort sends ABORT_REQUEST for a request that nobody waits for.
-func (c *Conn) abort(id uint16) error {
-	select {
-	case c.writing <- struct{}{}:
-	case <-c.done:
-		return ErrClosed
-	}
-	(*Layout)(nil).apply(c.w, wire.TypeAbortRequest)
-	_ = c.w.WriteRecord(wire.AbortRecord(id))
-	err := c.w.Flush()
-	<-c.writing
-	return err
-}
