@@ -15,6 +15,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,13 +75,13 @@ func phpApp(t testing.TB) string {
 	return root
 }
 
-// startPHP is a gateway with the application and a php-fpm of its own.
-func startPHP(t testing.TB, args ...string) *gatewayUnderTest {
+// startPHP is a gateway for the application at root with a php-fpm of its own.
+func startPHP(t testing.TB, root string, args ...string) *gatewayUnderTest {
 	t.Helper()
 	if _, err := fpm.FindBinary(); errors.Is(err, fpm.ErrNotInstalled) && os.Getenv("FCGISCOPE_PEERS") != "required" {
 		t.Skip("missing peer: php-fpm")
 	}
-	return startGateway(t, append([]string{"--php", phpApp(t), "--front", "index.php", "-P", "SESSIONS=" + t.TempDir()}, args...)...)
+	return startGateway(t, append([]string{"--php", root, "--front", "index.php", "-P", "SESSIONS=" + t.TempDir()}, args...)...)
 }
 
 // TestGatewayPHP: forms, sessions, uploads, redirects and errors of a small PHP
@@ -94,7 +95,7 @@ func TestGatewayPHP(t *testing.T) {
 			if as != "" {
 				args = []string{"--as", as}
 			}
-			g := startPHP(t, args...)
+			g := startPHP(t, phpApp(t), args...)
 			jar, err := cookiejar.New(nil)
 			if err != nil {
 				t.Fatal(err)
@@ -164,7 +165,7 @@ func multipartFile(t *testing.T, name string, content []byte) (body io.Reader, c
 // nobody waits for any more does not keep the gateway.
 func TestGatewayPHPStreams(t *testing.T) {
 	t.Parallel()
-	g := startPHP(t, "--drain", "0.1")
+	g := startPHP(t, phpApp(t), "--drain", "0.1")
 	resp, err := http.Get(g.url + "/events.php")
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +185,7 @@ func TestGatewayPHPStreams(t *testing.T) {
 // TestGatewayPHPReady: what php-fpm's status page is asked for.
 func TestGatewayPHPReady(t *testing.T) {
 	t.Parallel()
-	g := startPHP(t)
+	g := startPHP(t, phpApp(t))
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if status, got := fetch(t, "GET", g.url+path, nil); status != 200 || got != "ok\n" {
 			t.Errorf("%s: %d %q", path, status, got)
@@ -247,4 +248,43 @@ func TestGatewayOthers(t *testing.T) {
 			t.Errorf("exit code %d, log %s", code, g.stdout)
 		}
 	})
+}
+
+// TestGatewayChromium: a browser sends a form and a file. Chromium is none of
+// the peers that are required: it is large.
+func TestGatewayChromium(t *testing.T) {
+	t.Parallel()
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("missing peer: chromium")
+	}
+	root := phpApp(t)
+	for name, text := range map[string]string{
+		"form.html": `<form id=f action="/form.php/i?q=1" method="post"><input name="name" value="wörld"></form><script>f.submit()</script>`,
+		"upload.html": `<form id=f action="/upload.php" method="post" enctype="multipart/form-data"><input id=i type="file" name="file"></form><script>
+const d = new DataTransfer(); d.items.add(new File([new Uint8Array(300000)], "zeros.bin")); i.files = d.files; f.submit()</script>`,
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte("<!DOCTYPE html><meta charset=utf-8>"+text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := startPHP(t, root)
+	for page, want := range map[string]string{
+		"/form.html":   "POST hello wörld /i 1",
+		"/upload.html": fmt.Sprintf("zeros.bin 300000 0 %x", sha256.Sum256(make([]byte, 300_000))),
+	} {
+		profile, err := os.MkdirTemp("", "fcgiscope-chromium-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Its processes may end a little later than it does.
+		defer eventually(t, "chromium is gone", func() bool { return os.RemoveAll(profile) == nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile,
+			"--virtual-time-budget=5000", "--dump-dom", g.url+page).Output()
+		cancel()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: error %v, %s\n%s", page, err, out, g.stderr)
+		}
+	}
 }

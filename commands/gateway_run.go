@@ -209,7 +209,10 @@ func (g *gatewayRun) stderr(x *gateway.Exchange, p []byte) {
 func (g *gatewayRun) serve(ctx context.Context) error {
 	again, stop := g.env.interrupts()
 	defer stop()
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	s := &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return requests },
 		Handler:           http.HandlerFunc(g.ServeHTTP),
 		ReadHeaderTimeout: time.Duration(g.o.limits.header),
 		IdleTimeout:       cmp.Or(time.Duration(g.o.limits.keepAlive), 1<<62),
@@ -242,7 +245,8 @@ func (g *gatewayRun) serve(ctx context.Context) error {
 	}
 	err = cmp.Or(err, g.drain(s, again))
 	all.Wait()
-	g.atWork.Wait() // those that were cut have to notice it
+	cut()
+	g.atWork.Wait()
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -170,6 +171,90 @@ func TestGatewayBadApplications(t *testing.T) {
 			t.Errorf("%d %q", status, got)
 		}
 	})
+}
+
+// TestGatewayCutsUploads: an upload that an application does not take does not
+// keep the gateway.
+func TestGatewayCutsUploads(t *testing.T) {
+	t.Parallel()
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	g := startGateway(t, deaf.Addr().String(), "--drain", "0.05", "--timeout", "3600", "--send-timeout", "3600")
+	c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 100<<20)
+	var sent sync.WaitGroup
+	sent.Go(func() {
+		for piece := make([]byte, 1<<20); ; {
+			if _, err := c.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	app, err := deaf.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	if code := g.stop(); code != 0 {
+		t.Errorf("exit code %d: %s", code, g.stderr)
+	}
+	sent.Wait()
+}
+
+// TestGatewaySlowHeader: who does not say what it wants is not waited for.
+func TestGatewaySlowHeader(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "app:echo", "--header-timeout", "0.05", "--keep-alive-timeout", "0.05")
+	for _, begins := range []string{"", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, begins)
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c) // until it is closed
+		c.Close()
+		if err != nil || strings.HasSuffix(begins, "\r\n\r\n") != strings.HasPrefix(string(got), "HTTP/1.1 200 ") {
+			t.Errorf("%q: %q, error %v", begins, got, err)
+		}
+	}
+}
+
+// TestGatewayTells: what flags change of what the application is told.
+func TestGatewayTells(t *testing.T) {
+	t.Parallel()
+	root := phpApp(t)
+	for _, tt := range []struct {
+		args  []string
+		wants []string
+		not   string
+	}{
+		{[]string{"--root", root}, []string{"SCRIPT_FILENAME=" + root + "/form.php", "DOCUMENT_ROOT=" + root, "PATH_INFO=/i", "SERVER_NAME=127.0.0.1"}, "6.6.6.6"},
+		{[]string{"--root", root, "--root-map", root + "=/app"}, []string{"SCRIPT_FILENAME=/app/form.php", "DOCUMENT_ROOT=/app"}, "6.6.6.6"},
+		{[]string{"--root", root, "--trusted-proxies", "127.0.0.0/8"}, []string{"HTTP_X_FORWARDED_FOR=6.6.6.6"}, "HTTP_PROXY"},
+		{[]string{"--script", "/srv/x.php", "-P", "A=b"}, []string{"SCRIPT_FILENAME=/srv/x.php", "SCRIPT_NAME=/x.php", "A=b"}, "6.6.6.6"},
+		{[]string{"--server-name", "shop"}, []string{"SERVER_NAME=shop", "SCRIPT_NAME=/form.php"}, "HTTP_PROXY"},
+	} {
+		g := startGateway(t, append([]string{"app:echo"}, tt.args...)...)
+		_, got := fetch(t, "GET", g.url+"/form.php/i", nil, "X-Forwarded-For", "6.6.6.6", "Proxy", "evil", "X_Forwarded_For", "6.6.6.6")
+		for _, want := range tt.wants {
+			if !strings.Contains(got, "\n"+want+"\n") {
+				t.Errorf("%q: no %s in\n%s", tt.args, want, got)
+			}
+		}
+		if strings.Contains(got, tt.not) || strings.Contains(got, "evil") {
+			t.Errorf("%q: it is told %s:\n%s", tt.args, tt.not, got)
+		}
+	}
 }
 
 // TestGatewayTLS: HTTPS, with HTTP/2, and what the application is told of it.

@@ -150,6 +150,9 @@ func TestLimiter(t *testing.T) {
 		ask(t.Context()) // two are at work
 		ask(t.Context()) // one waits
 		ask(t.Context()) // one is too many
+		if len(codes) != 1 {
+			t.Errorf("%d are answered at once, want the one that is too many", len(codes))
+		}
 		if got := <-codes; got != 503 {
 			t.Errorf("too many: %d", got)
 		}
