@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -143,11 +144,15 @@ func TestServeLeavesNothing(t *testing.T) {
 				args = append([]string{app, hangs}, args[1:]...)
 			}
 			s := startServe(t, args...)
-			var peers sync.WaitGroup
+			var leaving, staying sync.WaitGroup
 			gone := make(chan struct{})
 			for i := range 24 {
+				c := dialServe(t, s.addr)
+				peers := &leaving
+				if i%4 == 3 {
+					peers = &staying
+				}
 				peers.Go(func() {
-					c := dialServe(t, s.addr)
 					defer c.Close()
 					c.begin(1, wire.KeepConn, "QUERY_STRING=bytes=100000000&lines=1000", "REQUEST_METHOD=POST", "CONTENT_LENGTH=100000")
 					switch i % 4 {
@@ -167,37 +172,167 @@ func TestServeLeavesNothing(t *testing.T) {
 					}
 				})
 			}
-			eventually(t, "all but those that are there are over", func() bool { return strings.Count(s.stdout.String(), "\n") >= 18 })
+			leaving.Wait()
 			if app == "exec" {
-				eventually(t, "the programs of the others run", func() bool { return len(children(t, os.Getpid())) == 6 })
-				for _, pid := range children(t, os.Getpid()) {
-					n, err := strconv.Atoi(pid)
-					if err != nil {
-						t.Fatal(err)
+				eventually(t, "the programs of the others are killed, and that is said", func() bool {
+					for _, pid := range children(t, os.Getpid()) {
+						if n, err := strconv.Atoi(pid); err == nil {
+							syscall.Kill(n, syscall.SIGKILL)
+						}
 					}
-					syscall.Kill(n, syscall.SIGKILL)
-				}
-				eventually(t, "that is said", func() bool { return strings.Count(s.stderr.String(), "was ended by signal 9") == 6 })
+					return strings.Count(s.stderr.String(), "was ended by signal 9") >= 6
+				})
 			}
 			stopped := make(chan int, 1)
 			go func() { stopped <- s.stop() }()
 			eventually(t, "nobody is let in", func() bool { _, err := os.Stat(s.addr); return err != nil })
 			close(gone)
-			peers.Wait()
+			staying.Wait()
 			if code := <-stopped; code != 0 {
 				t.Errorf("exit code %d, %s", code, s.stderr)
 			}
 		})
 	}
-	stacks := make([]byte, 1<<20)
+	var left string
+	defer func() {
+		if t.Failed() {
+			t.Log(left)
+		}
+	}()
 	eventually(t, "nothing is left", func() bool {
-		if runtime.NumGoroutine() > before {
-			stacks = stacks[:runtime.Stack(stacks[:cap(stacks)], true)]
+		if n := runtime.NumGoroutine(); n > before {
+			stacks := make([]byte, 64<<10)
+			left = fmt.Sprintf("%d goroutines, %d before:\n%s", n, before, stacks[:runtime.Stack(stacks, true)])
 			return false
 		}
-		return descriptors(t, os.Getpid()) <= opened && len(children(t, os.Getpid())) == 0
+		open, programs := descriptors(t, os.Getpid()), children(t, os.Getpid())
+		left = fmt.Sprintf("%d descriptors, %d before; programs: %q", open, opened, programs)
+		return open <= opened && len(programs) == 0
 	})
-	if t.Failed() {
-		t.Logf("goroutines, %d before:\n%s", before, stacks)
+}
+
+// TestServeSystemd: the sockets that LISTEN_FDS names.
+func TestServeSystemd(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
 	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	f, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command("/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec "+exe+" serve hello")
+	cmd.ExtraFiles = []*os.File{f}
+	said := &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got := runMain(t, "", "request", ln.Addr().String(), "/")
+	if got.stdout != "Hello from fcgiscope.\n" {
+		t.Errorf("%+v", got)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), "serving hello on fd:3\n") {
+		t.Errorf("%v, it said %s", err, said)
+	}
+}
+
+// TestServeAbuse: peers that read slowly, break off uploads and leave programs
+// hanging leave no process and no descriptor behind.
+func TestServeAbuse(t *testing.T) {
+	t.Parallel()
+	exe, err := exec.LookPath("fcgiscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := wiretest.SocketDir(t)
+	hangs := filepath.Join(dir, "hangs")
+	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nprintf 'A: b\\n\\n'\nhead -c 300000 /dev/zero\nsleep 60 &\nsleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "app")
+	cmd := exec.Command(exe, "serve", "exec", hangs, "--listen", socket)
+	said := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	pid := cmd.Process.Pid
+	eventually(t, "serve listens", func() bool {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	idle := 0
+	eventually(t, "nothing is open", func() bool {
+		before := idle
+		idle = descriptors(t, pid)
+		return idle == before
+	})
+	for i := range 30 {
+		c := dialServe(t, socket)
+		c.begin(1, 0, "REQUEST_URI=/"+strconv.Itoa(i))
+		switch i % 3 {
+		case 0: // an upload that breaks off
+			c.send(wire.NewRecord(wire.TypeStdin, 1, make([]byte, 40000)))
+			if i%2 == 0 {
+				c.Write([]byte{1, 5, 0})
+			}
+		case 1: // reads a little and leaves
+			c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+			if _, err := c.ReadRecord(); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			c.send(wire.AbortRecord(1))
+		}
+		c.Close()
+	}
+	eventually(t, "no program is left", func() bool { return len(children(t, pid)) == 0 })
+	eventually(t, "no descriptor is left", func() bool { return descriptors(t, pid) <= idle+2 }) // the poller's, and /dev/null
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v, it said %s", err, said)
+	}
+}
+
+func descriptors(t *testing.T, pid int) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// children returns the processes that pid has started and not collected.
+func children(t *testing.T, pid int) []string {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no list of children: %v", err)
+	}
+	var list []string
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		list = append(list, strings.Fields(string(b))...)
+	}
+	return list
 }

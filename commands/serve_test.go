@@ -11,9 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -228,132 +226,6 @@ func TestServeInterruptedTwice(t *testing.T) {
 	}
 }
 
-// TestServeSystemd: the sockets that LISTEN_FDS names.
-func TestServeSystemd(t *testing.T) {
-	t.Parallel()
-	exe, err := exec.LookPath("fcgiscope")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	f, err := ln.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	cmd := exec.Command("/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec "+exe+" serve hello")
-	cmd.ExtraFiles = []*os.File{f}
-	said := &syncBuffer{}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	got := runMain(t, "", "request", ln.Addr().String(), "/")
-	if got.stdout != "Hello from fcgiscope.\n" {
-		t.Errorf("%+v", got)
-	}
-	cmd.Process.Signal(syscall.SIGTERM)
-	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), "serving hello on fd:3\n") {
-		t.Errorf("%v, it said %s", err, said)
-	}
-}
-
-// TestServeAbuse: peers that read slowly, break off uploads and leave programs
-// hanging leave no process and no descriptor behind.
-func TestServeAbuse(t *testing.T) {
-	t.Parallel()
-	exe, err := exec.LookPath("fcgiscope")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := wiretest.SocketDir(t)
-	hangs := filepath.Join(dir, "hangs")
-	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nprintf 'A: b\\n\\n'\nhead -c 300000 /dev/zero\nsleep 60 &\nsleep 60\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(dir, "app")
-	cmd := exec.Command(exe, "serve", "exec", hangs, "--listen", socket)
-	said := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}()
-	pid := cmd.Process.Pid
-	eventually(t, "serve listens", func() bool {
-		c, err := net.Dial("unix", socket)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	idle := 0
-	eventually(t, "nothing is open", func() bool {
-		before := idle
-		idle = descriptors(t, pid)
-		return idle == before
-	})
-	for i := range 30 {
-		c := dialServe(t, socket)
-		c.begin(1, 0, "REQUEST_URI=/"+strconv.Itoa(i))
-		switch i % 3 {
-		case 0: // an upload that breaks off
-			c.send(wire.NewRecord(wire.TypeStdin, 1, make([]byte, 40000)))
-			if i%2 == 0 {
-				c.Write([]byte{1, 5, 0})
-			}
-		case 1: // reads a little and leaves
-			c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
-			if _, err := c.ReadRecord(); err != nil {
-				t.Error(err)
-			}
-		case 2:
-			c.send(wire.AbortRecord(1))
-		}
-		c.Close()
-	}
-	eventually(t, "no program is left", func() bool { return len(children(t, pid)) == 0 })
-	eventually(t, "no descriptor is left", func() bool { return descriptors(t, pid) <= idle+2 }) // the poller's, and /dev/null
-	cmd.Process.Signal(syscall.SIGTERM)
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v, it said %s", err, said)
-	}
-}
-
-func descriptors(t *testing.T, pid int) int {
-	t.Helper()
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
-
-// children returns the processes that pid has started and not collected.
-func children(t *testing.T, pid int) []string {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no list of children: %v", err)
-	}
-	var list []string
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // the thread has ended
-		}
-		list = append(list, strings.Fields(string(b))...)
-	}
-	return list
-}
-
 // TestListenFailure: one line that says where and why, and what to do.
 func TestListenFailure(t *testing.T) {
 	t.Parallel()
@@ -413,36 +285,3 @@ type addressed struct {
 }
 
 func (a addressed) Addr() net.Addr { return a.addr }
-
-// TestFaultWhen: the requests that are meant by what is behind the @.
-func TestFaultWhen(t *testing.T) {
-	t.Parallel()
-	for when, want := range map[string]string{
-		"": "1 2 3 4 5", "@1": "1", "@3": "3", "@2-4": "2 3 4", "@4-": "4 5", "@5-5": "5",
-	} {
-		var f fault
-		if err := f.Set("app-status" + when); err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for n := 1; n <= 5; n++ {
-			if f.chosen.When == nil || f.chosen.When(nil, n) {
-				got = append(got, strconv.Itoa(n))
-			}
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%q: %v, want %s", when, got, want)
-		}
-	}
-	for _, bad := range []string{"@", "@0", "@x", "@-2", "@3-2", "@1-2-3", "@1,2", "@99999999999"} {
-		if err := new(fault).Set("app-status" + bad); err == nil || !strings.Contains(err.Error(), "behind the @") {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-	s := startServe(t, "hello", "--listen", filepath.Join(wiretest.SocketDir(t), "app"), "--fault", "app-status@/broken/")
-	for path, want := range map[string]int{"/": 0, "/broken/a?b": 4, "/x/../broken": 4, "/broken.html": 0} {
-		if got := runMain(t, "", "request", s.addr, "/", "-P", "REQUEST_URI="+path); got.code != want {
-			t.Errorf("%s: %+v, want exit code %d", path, got, want)
-		}
-	}
-}
