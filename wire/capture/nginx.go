@@ -173,6 +173,8 @@ var nginxLines = []struct {
 	{"http fastcgi header done", (*nginxSource).headerDone},
 	{"FastCGI sent in stderr: \"", (*nginxSource).stderrBegins},
 	{"http init upstream", (*nginxSource).begin},
+	{"http upstream request: ", (*nginxSource).turn},
+	{"http run request: ", (*nginxSource).turn},
 	{"connect to ", (*nginxSource).connect},
 	{"get keepalive peer: using connection ", (*nginxSource).reuse},
 	{"free keepalive peer: saving connection ", (*nginxSource).keep},

@@ -20,6 +20,9 @@ type nginxRequest struct {
 	lost     int    // parameters that nginx cut
 	buffers  []int  // lengths of what is about to be sent
 	hasBegun bool   // something was sent over conn
+	open     int    // connections to applications at once
+	mixed    bool   // there were several, so nobody knows to which a line belongs
+	fresh    bool   // nothing but the request that began last has been dealt with since
 	body     int    // bytes that were sent since, and of which nothing else is known
 
 	head    [wire.HeaderLen]byte
@@ -33,16 +36,36 @@ type nginxRequest struct {
 // begin: the parameters of a new request follow.
 func (s *nginxSource) begin(q *nginxRequest, _ []byte) error {
 	q.params, q.lost, q.buffers, q.hasBegun, q.body = q.params[:0], 0, q.buffers[:0], false, 0
+	q.fresh = true
 	return nil
+}
+
+// turn: nginx deals with one of the client's requests now.
+func (s *nginxSource) turn(q *nginxRequest, _ []byte) error {
+	q.fresh = false
+	return nil
+}
+
+// another is told that q gets a connection. If it has one already several
+// requests are under way for one client, as with HTTP/2: what has come since the
+// last lines about the first one cannot be told apart.
+func (s *nginxSource) another(q *nginxRequest) error {
+	if q.conn == nil {
+		q.open++
+		return nil
+	}
+	open, mixed := q.open, q.mixed
+	s.endConn(q)
+	q.open, q.mixed = open+1, true
+	if mixed {
+		return nil
+	}
+	return errors.New("several requests at once on one connection of a client, as with HTTP/2: which answer belongs to which cannot be told from the log, so they are left out")
 }
 
 // connect: 127.0.0.1:9000, fd:9 #10
 func (s *nginxSource) connect(q *nginxRequest, rest []byte) error {
-	var err error
-	if q.conn != nil && q.n > 0 && q.content+q.padding > 0 {
-		err = errors.New("several requests at once on one connection of a client, as with HTTP/2: what belongs to which cannot be told from the log")
-	}
-	s.closed(q, nil)
+	err := s.another(q)
 	addr, number, _ := bytes.Cut(rest, []byte(", fd:"))
 	number, _, _ = bytes.Cut(number, []byte(" "))
 	q.conn = &flow.ConnInfo{Server: string(addr), Network: networkOf(string(addr)), Pid: q.pid}
@@ -52,29 +75,41 @@ func (s *nginxSource) connect(q *nginxRequest, rest []byte) error {
 
 // reuse: the connection is one that was kept.
 func (s *nginxSource) reuse(q *nginxRequest, rest []byte) error {
-	s.closed(q, nil)
+	err := s.another(q)
 	q.conn = s.kept[string(rest)]
 	delete(s.kept, string(rest))
-	return nil
+	return err
 }
 
 func (s *nginxSource) keep(q *nginxRequest, rest []byte) error {
+	if q.mixed { // it may be that of another request
+		return s.closed(q, nil)
+	}
 	s.skip(q)
 	if q.conn != nil && len(s.kept) < maxConnections {
 		s.kept[string(rest)] = q.conn
 	}
-	q.conn, q.hasBegun = nil, false
+	q.conn, q.hasBegun, q.open = nil, false, 0
 	return nil
 }
 
 // closed: nginx closed the connection to the application.
 func (s *nginxSource) closed(q *nginxRequest, _ []byte) error {
+	if q.open--; q.open > 0 {
+		return nil
+	}
+	s.endConn(q)
+	q.open, q.mixed = 0, false
+	return nil
+}
+
+// endConn ends the connection that is known last.
+func (s *nginxSource) endConn(q *nginxRequest) {
 	s.skip(q)
 	if q.conn != nil {
 		s.put(q, Chunk{Side: A, Kind: ChunkEnd})
 	}
-	q.conn, q.hasBegun = nil, false
-	return nil
+	q.conn, q.hasBegun, q.n = nil, false, 0
 }
 
 // forget: the client is gone.
@@ -84,6 +119,7 @@ func (s *nginxSource) forget(q *nginxRequest, _ []byte) error {
 			delete(s.requests, key)
 		}
 	}
+	q.open = 0
 	return s.closed(q, nil)
 }
 
@@ -117,6 +153,9 @@ func (s *nginxSource) sent(q *nginxRequest, _ []byte) error {
 		return nil
 	}
 	q.buffers = q.buffers[:0]
+	if q.mixed && !q.fresh {
+		return nil
+	}
 	if q.hasBegun { // more of a body that is not buffered
 		q.body += total(sizes)
 		return nil
@@ -189,6 +228,9 @@ func (s *nginxSource) recordByte(q *nginxRequest, rest []byte) error {
 	if err != nil {
 		return errors.New("no byte in hexadecimal")
 	}
+	if q.mixed {
+		return nil
+	}
 	if q.n == 0 || q.n == len(q.head) {
 		s.skip(q)
 		q.n = 0
@@ -227,7 +269,7 @@ func (s *nginxSource) header(q *nginxRequest, rest []byte) error {
 		s.skip(q)
 		return errors.New("nginx cut this field of the response: its lines have at most 2047 bytes")
 	}
-	if len(q.fields) < q.content {
+	if len(q.fields) < q.content && !q.mixed {
 		q.fields = append(append(q.fields, line...), "\r\n"...)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
 // known is what an input tells of a direction: bytes, and which are there.
@@ -74,6 +75,50 @@ func TestNginx(t *testing.T) {
 		if !bytes.Contains(log[A].data, b) && !bytes.Contains(log[B].data, b) {
 			t.Errorf("%s is missing", part)
 		}
+	}
+}
+
+// TestNginxHTTP2: of requests that are under way at once for one client nothing
+// is told that may belong to another one; what comes after them is told again.
+func TestNginxHTTP2(t *testing.T) {
+	t.Parallel()
+	const debug = "2026/11/21 13:45:49 [debug] 7#7: *3 "
+	begins := func(name string, fd int) string {
+		return strings.ReplaceAll(fmt.Sprintf("http init upstream\nfastcgi param: \"A: %s\"\nconnect to unix:/a, fd:%d #1\nchain writer buf fl:1 s:40\nchain writer in: 0\n", name, fd), "\n", "\n"+debug)
+	}
+	answers := func(uri string, status int) string {
+		s := "http upstream request: \"" + uri + "\"\n"
+		for _, c := range []byte{1, 6, 0, 1, 0, 15, 1, 0} {
+			s += fmt.Sprintf("http fastcgi record byte: %02X\n", c)
+		}
+		s += fmt.Sprintf("http fastcgi header: \"Status: %d\"\nhttp fastcgi header done\n", status)
+		return strings.ReplaceAll(s, "\n", "\n"+debug)
+	}
+	closes := func(fd int) string { return fmt.Sprintf("close http upstream connection: %d\n%s", fd, debug) }
+	body := "chain writer buf fl:1 s:100\n" + debug + "chain writer in: 0\n" + debug
+	log := debug + begins("a", 8) + begins("b", 9) + begins("c", 10) + answers("/a", 201) + body + closes(8) + answers("/c", 202) + closes(10) +
+		answers("/b", 203) + closes(9) + begins("d", 8) + answers("/d", 204) + closes(8) + "end\n"
+	src, f, err := Open(strings.NewReader(log), Options{})
+	if err != nil || f.Name != "nginx" {
+		t.Fatalf("opened as %q: %v", f.Name, err)
+	}
+	g := decodeSource(t, src, DecodeOptions{})
+	var got []string
+	for _, e := range g.events {
+		switch e.Kind {
+		case flow.KindPair:
+			got = append(got, fmt.Sprintf("%d %s", e.Conn.N, e.Pair.Value))
+		case flow.KindRequestEnded:
+			got = append(got, fmt.Sprintf("%d %d", e.Conn.N, e.Request.Status))
+		case flow.KindGap, flow.KindTruncated:
+			got = append(got, fmt.Sprintf("%d %v", e.Conn.N, e.Kind))
+		}
+	}
+	if s, want := strings.Join(got, ", "), "0 a, 0 0, 1 b, 1 0, 2 c, 2 0, 3 d, 3 truncated, 3 gap, 3 204"; s != want {
+		t.Errorf("got %s, want %s", s, want)
+	}
+	if len(g.warnings) != 1 || !strings.Contains(g.warnings[0], "several requests at once") {
+		t.Errorf("warnings %q", g.warnings)
 	}
 }
 
