@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -26,6 +27,7 @@ type replayFormat interface {
 // A replayReport counts what becomes of requests, and reports it.
 type replayReport struct {
 	format      replayFormat
+	out         *lateWriter
 	onlyChanged bool
 	total       int
 	changed     int
@@ -35,14 +37,14 @@ type replayReport struct {
 
 // reporter makes the report that the user wants.
 func (o *replayOptions) reporter(env *Env) *replayReport {
-	r := &replayReport{onlyChanged: o.onlyChanged}
+	r := &replayReport{onlyChanged: o.onlyChanged, out: &lateWriter{w: env.Stdout}}
 	switch o.format.word {
 	case "jsonl":
-		r.format = &replayLines{w: env.Stdout, stable: o.stable}
+		r.format = &replayLines{w: r.out, stable: o.stable}
 	case "junit":
-		r.format = &replayJUnit{w: env.Stdout, stable: o.stable, now: env.Now(), suite: pretty.Clean(o.args[0])}
+		r.format = &replayJUnit{w: r.out, stable: o.stable, now: env.Now(), suite: pretty.Clean(o.args[0])}
 	default:
-		r.format = &replayTable{w: env.Stdout, stable: o.stable}
+		r.format = &replayTable{w: r.out, stable: o.stable}
 	}
 	return r
 }
@@ -69,7 +71,7 @@ func (r *replayReport) rules(wrong []string) error {
 	return r.format.rules(wrong)
 }
 
-func (r *replayReport) close() error { return r.format.close() }
+func (r *replayReport) close() error { return errors.Join(r.format.close(), r.out.Close()) }
 
 // sum says what there was in all, on stderr.
 func (r *replayReport) sum(env *Env, took time.Duration, stable bool) {
