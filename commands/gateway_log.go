@@ -28,7 +28,8 @@ type gatewayLog struct {
 func (o *gatewayLog) flags() []cli.Flag {
 	o.format = choice{"text", []string{"text", "jsonl"}}
 	w := &o.watching
-	colors := w.output.viewFlags()
+	// --max-body is about requests here.
+	colors := slices.DeleteFunc(w.output.viewFlags(), func(f cli.Flag) bool { return slices.Contains(f.Names(), "max-body") })
 	return slices.Concat([]cli.Flag{
 		choiceFlag(outputFlags, "format", nil, "write the line of a request as `FORMAT`: text or jsonl", &o.format),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &w.verbose},

@@ -21,6 +21,7 @@ gateway() {
   chmod 666 "$app"
   nginx=$(scripts/peers start nginx --dir "$TMPDIR/gateway-nginx" --to "unix:$app" all=1 "set.access_log=$TMPDIR/gateway-nginx/access.log" | sed -n 's/^http=//p')
   kept=$(scripts/peers start nginx --dir "$TMPDIR/gateway-kept" --to "unix:$app" all=1 keep=1 "set.access_log=$TMPDIR/gateway-kept/access.log" | sed -n 's/^http=//p')
+  : >"$TMPDIR/gateway.err"
   "$f" gateway "$app" --keep 32 --listen 127.0.0.1:0 >"$TMPDIR/access.log" 2>"$TMPDIR/gateway.err" & pids+=($!)
   until at=$(sed -n 's/.* on http:/http:/p' "$TMPDIR/gateway.err") && [ -n "$at" ]; do sleep 0.05; done
   asked nginx "$nginx/big?n=1024"
