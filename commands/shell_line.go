@@ -37,7 +37,7 @@ const maxShellLine = 4 << 20
 // splitLine makes commands of a line: "; " separates them, and a # where a word
 // could begin starts a comment, both but in quotes.
 func splitLine(line string) []*shellLine {
-	if entry := strings.TrimLeft(line, " \t"); entry != "" && strings.IndexByte("><@!", entry[0]) >= 0 {
+	if isEntry(strings.TrimLeft(line, " \t")) {
 		return []*shellLine{{name: textName, nameAt: 1, rest: line, restAt: 1, text: line}}
 	}
 	var all []*shellLine
@@ -68,6 +68,9 @@ func splitLine(line string) []*shellLine {
 	return all
 }
 
+// isEntry reports whether s begins as an entry of the text form does.
+func isEntry(s string) bool { return s != "" && strings.IndexByte("><@!", s[0]) >= 0 }
+
 // shellQuotes reports whether '…' is a quote in the command that begins so: in
 // those that take words as a shell does.
 func shellQuotes(begin string) bool {
@@ -80,6 +83,10 @@ func newShellLine(line string, start, end int) *shellLine {
 	part := line[start:end]
 	trimmed := strings.TrimLeft(part, " \t")
 	l := &shellLine{nameAt: start + len(part) - len(trimmed) + 1, text: strings.TrimSpace(part)}
+	if isEntry(trimmed) {
+		l.name, l.rest, l.restAt = textName, trimmed, l.nameAt
+		return l
+	}
 	n := strings.IndexAny(trimmed, " \t")
 	if n < 0 {
 		n = len(trimmed)
