@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -83,8 +84,40 @@ func findVerb(name string) *shellVerb {
 	return nil
 }
 
+// streamOf returns the command that sends records of type t. Input that the
+// application did not wait for is no mistake: it may answer early, and close.
 func streamOf(t wire.Type) func(*shellSession, context.Context, *shellLine) error {
-	return func(s *shellSession, ctx context.Context, l *shellLine) error { return s.stream(ctx, l, t) }
+	return func(s *shellSession, ctx context.Context, l *shellLine) error {
+		err := s.stream(ctx, l, t)
+		if id := s.answered(l); id != 0 && is[closedError](err) {
+			complain(s.env, fmt.Sprintf("not sent: request %d has ended already, and the application closed the connection", id))
+			return nil
+		}
+		return err
+	}
+}
+
+// answered returns the id of the request that a line is about if that has ended
+// properly, else 0.
+func (s *shellSession) answered(l *shellLine) uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.current
+	if c == nil {
+		return 0
+	}
+	id := c.lastID
+	if words := l.words(); len(words) > 0 {
+		if n, err := strconv.ParseUint(words[0].text, 10, 16); err == nil {
+			id = uint16(n)
+		}
+	}
+	for _, r := range c.requests {
+		if r.ID == id && r.Complete {
+			return id
+		}
+	}
+	return 0
 }
 
 // connectLine is connect [ADDR].

@@ -250,8 +250,10 @@ func (c *shellConn) write(ctx context.Context, p []byte) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return timeoutError{placed{c.target, fmt.Errorf("the application does not take it: nothing could be sent for %v", s.settings.limit)}}
 	}
-	// The goroutine that reads knows why, and says it.
-	<-c.done
+	<-c.done // the goroutine that reads knows why
+	if _, err := s.using(); err != nil {
+		return err
+	}
 	return peerError{placed{c.target, errors.New("the application has closed the connection before it took all")}}
 }
 

@@ -94,11 +94,19 @@ func (s *shellSession) using() (*shellConn, error) {
 		return nil, withHint(usagef("there is no connection"), "connect ADDR makes one, such as: connect 127.0.0.1:9000")
 	case c.closed && c.byUs:
 		return nil, withHint(usagef("%s is closed", c.name()), "connect makes a new connection to the same address")
+	case c.closed && s.broken != "":
+		err := peerError{errors.New(s.broken)}
+		s.broken = ""
+		return nil, withHint(err, "connect makes a new connection to the same address")
 	case c.closed:
-		return nil, withHint(peerError{fmt.Errorf("%s is closed: %s", c.name(), c.how)}, "connect makes a new connection to the same address")
+		return nil, withHint(peerError{closedError{fmt.Errorf("%s is closed: %s", c.name(), c.how)}}, "connect makes a new connection to the same address")
 	}
 	return s.current, nil
 }
+
+// A closedError says that the application had closed the connection, which it
+// may: every request on it had ended.
+type closedError struct{ error }
 
 // A shellWatch is the sink that keeps the state of requests. s.mu is held in
 // its methods.
