@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
@@ -22,7 +23,7 @@ func (f *seenFact) String() string {
 	if len(f.content) == 0 {
 		return f.what
 	}
-	return f.what + " " + pretty.Quote(f.content, 200)
+	return f.what + " " + pretty.Quote(f.content, maxDifference)
 }
 
 // A seenWay is a direction of a connection; connections count from 0 in the
@@ -96,36 +97,46 @@ func factOf(l *text.Line) (fact seenFact, ok bool) {
 	return seenFact{what: string(line[2 : len(line)-1])}, true
 }
 
-// differs says what is different, "" if nothing is. That a connection has ended
-// since is nothing.
-func differs(want, got map[seenWay][]seenFact) string {
+// differs says what is different, "" if nothing is, and whether it is that
+// something has not come yet. That a connection has ended since is nothing.
+func differs(want, got map[seenWay][]seenFact) (text string, missing bool) {
 	for conn := 0; ; conn++ {
 		known := false
 		for _, dir := range []wire.Direction{wire.ToApp, wire.ToServer} {
 			way := seenWay{conn, dir}
 			a, b := want[way], got[way]
 			known = known || len(a)+len(b) > 0
-			if text := differsIn(a, b); text != "" {
-				return fmt.Sprintf("connection %d, %v: %s", conn, dir, text)
+			if text, missing := differsIn(a, b); text != "" {
+				return fmt.Sprintf("connection %d, %v: %s", conn, dir, text), missing
 			}
 		}
 		if !known {
-			return ""
+			return "", false
 		}
 	}
 }
 
-func differsIn(want, got []seenFact) string {
+func differsIn(want, got []seenFact) (text string, missing bool) {
 	for i := range max(len(want), len(got)) {
 		switch {
 		case i >= len(want) && got[i].closing:
 		case i >= len(want):
-			return fmt.Sprintf("more was seen than then: %v", &got[i])
+			return fmt.Sprintf("more was seen than then: %v", &got[i]), false
 		case i >= len(got):
-			return fmt.Sprintf("not seen: %v", &want[i])
-		case want[i].what != got[i].what || string(want[i].content) != string(got[i].content):
-			return fmt.Sprintf("seen: %v; it was: %v", &got[i], &want[i])
+			return fmt.Sprintf("not seen: %v", &want[i]), true
+		case want[i].what != got[i].what:
+			return fmt.Sprintf("seen: %v; it was: %v", &got[i], &want[i]), false
+		case !bytes.Equal(want[i].content, got[i].content):
+			at := 0
+			for at < len(want[i].content) && at < len(got[i].content) && want[i].content[at] == got[i].content[at] {
+				at++
+			}
+			return fmt.Sprintf("%s: from byte %d of it, seen was %s; it was %s", got[i].what, at+1,
+				pretty.Quote(got[i].content[at:], maxDifference), pretty.Quote(want[i].content[at:], maxDifference)), at == len(got[i].content)
 		}
 	}
-	return ""
+	return "", false
 }
+
+// maxDifference is how many bytes of what differs are shown.
+const maxDifference = 60

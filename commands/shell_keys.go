@@ -90,7 +90,7 @@ func (k *shellKeys) pass(p []byte) []byte {
 		c := b[0]
 		switch {
 		case c == keyEscape:
-			if n := len(pasteBegins); len(b) < n && (bytes.HasPrefix(pasteBegins, b) || bytes.HasPrefix(pasteEnds, b)) && len(b) > 1 {
+			if n := len(pasteBegins); len(b) < n && (bytes.HasPrefix(pasteBegins, b) || bytes.HasPrefix(pasteEnds, b)) {
 				k.held = bytes.Clone(b)
 				return out
 			}

@@ -106,11 +106,11 @@ func (s *shellSession) compare(ctx context.Context, name string, want []byte, go
 		if err != nil {
 			return err
 		}
-		difference := differs(expected, seen)
+		difference, missing := differs(expected, seen)
 		if difference == "" {
 			return nil
 		}
-		if late {
+		if late || !missing {
 			return peerError{errors.New(name + ": " + difference)}
 		}
 		select {

@@ -77,7 +77,7 @@ func TestShellKeptPHP(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(b), "pong", "ping")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := runMain(t, "", "shell", "-c", "load "+file); got.code != 3 || !strings.Contains(got.stderr, "it was: STDOUT id=1") {
+	if got := runMain(t, "", "shell", "-c", "load "+file); got.code != 3 || !strings.Contains(got.stderr, "STDOUT id=1: from byte ") {
 		t.Errorf("load: exit code %d, stderr %s", got.code, got.stderr)
 	}
 }

@@ -1,0 +1,228 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSplitLine: what separates commands, what is a comment, and the columns.
+func TestSplitLine(t *testing.T) {
+	t.Parallel()
+	type command struct {
+		Name, Rest     string
+		NameAt, RestAt int
+	}
+	tests := []struct {
+		line string
+		want []command
+	}{
+		{"", []command{{"", "", 1, 1}}},
+		{"  # only a comment", []command{{"", "", 3, 3}}},
+		{" begin 1  keep ", []command{{"begin", "1  keep", 2, 8}}},
+		{"begin 1; wait;", []command{{"begin", "1", 1, 7}, {"wait", "", 10, 14}}},
+		{`params A=b;c "D; e"="f#" #; g`, []command{{"params", `A=b;c "D; e"="f#"`, 1, 8}}},
+		{`params A="\"; b"; wait`, []command{{"params", `A="\"; b"`, 1, 8}, {"wait", "", 19, 23}}},
+		{"params A=it's; wait", []command{{"params", "A=it's", 1, 8}, {"wait", "", 16, 20}}},
+		{"request '/a; b'; wait", []command{{"request", "'/a; b'", 1, 9}, {"wait", "", 18, 22}}},
+		{"params A=#b", []command{{"params", "A=#b", 1, 8}}},
+		{"> PARAMS id=1 A=b; # as it is", []command{{">", "> PARAMS id=1 A=b; # as it is", 1, 1}}},
+		{"wait; ! rst", []command{{"wait", "", 1, 5}, {">", "! rst", 7, 7}}},
+	}
+	for _, tt := range tests {
+		var got []command
+		for _, l := range splitLine(tt.line) {
+			got = append(got, command{l.name, l.rest, l.nameAt, l.restAt})
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.line, diff)
+		}
+	}
+}
+
+// TestIsHexLine: dumps are bytes, and words are words.
+func TestIsHexLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ line, want string }{
+		{"01 01 00 01", "\x01\x01\x00\x01"},
+		{"  01010001 0008", "\x01\x01\x00\x01\x00\x08"},
+		{"00000000: 0101 0001 0008 0000  ........", "\x01\x01\x00\x01\x00\x08\x00\x00"},
+		{"00000010  01 01 00 01  00 08 00 00                           |........|", "\x01\x01\x00\x01\x00\x08\x00\x00"},
+		{"", ""},
+		{"01 02", ""},
+		{"abba", ""},
+		{"begin 1", ""},
+		{"data 1", ""},
+		{"01 1 00 01", ""},
+		{"> raw 01010001", ""},
+	}
+	for _, tt := range tests {
+		if got := isHexLine(tt.line); got != (tt.want != "") {
+			t.Errorf("isHexLine(%q) = %v", tt.line, got)
+		}
+		if tt.want != "" {
+			if b, err := hexLine(tt.line); err != nil || string(b) != tt.want {
+				t.Errorf("hexLine(%q) = %x, %v", tt.line, b, err)
+			}
+		}
+	}
+}
+
+// TestShellKeys: however the bytes are cut, the editor sees the same, and never
+// a control character that was pasted nor bytes that are no UTF-8.
+func TestShellKeys(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in, want   string
+		running    bool
+		interrupts int
+	}{
+		{in: "wait\r", want: "wait\r"},
+		{in: "wait\x03", want: "wait\x05\x15"},
+		{in: "\x03", interrupts: 1},
+		{in: "wait\r\x03", want: "wait\r", interrupts: 1},
+		{in: "typed ahead\x03", want: "typed ahead", running: true, interrupts: 1},
+		{in: "\x1b[200~a\tb\x03\x1b[31mc\x07\rd\x1b[201~\x03", want: "\x1b[200~a b[31mc\rd\x1b[201~\x05\x15"},
+		{in: "\x1b[A\x1bx…\xff\xfeé\xe2\x82", want: "\x1b[A\x1bx…é"},
+		{in: "\uFFFD", want: ""},
+	}
+	for _, tt := range tests {
+		for size := 1; size <= len(tt.in); size++ {
+			k := &shellKeys{interrupts: make(chan struct{}, 1)}
+			k.running.Store(tt.running)
+			var out []byte
+			for rest := []byte(tt.in); len(rest) > 0; {
+				n := min(size, len(rest))
+				out = append(out, k.pass(rest[:n])...)
+				rest = rest[n:]
+			}
+			if string(out) != tt.want || len(k.interrupts) != tt.interrupts {
+				t.Errorf("%q in pieces of %d: %q and %d interrupts, want %q and %d", tt.in, size, out, len(k.interrupts), tt.want, tt.interrupts)
+			}
+		}
+	}
+	k := newShellKeys(t.Context(), strings.NewReader("begin\r"))
+	if b, err := io.ReadAll(k); err != nil || string(b) != "begin\r" {
+		t.Errorf("read %q, %v", b, err)
+	}
+}
+
+// TestShellHistory: the file is private, bounded, holds no secret, and no
+// control character comes out of it.
+func TestShellHistory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env, _, stderr := testEnv("")
+	env.Getenv = func(name string) string { return map[string]string{"XDG_STATE_HOME": dir}[name] }
+	file := filepath.Join(dir, "fcgiscope", "history")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("old\n\x1b[2Jbad\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h := newShellHistory(env, &shellOptions{})
+	kept := []string{"begin 1 keep", "params 1 REQUEST_URI=/a?b=c", "request /a -H 'Accept: text/html'", "wait"}
+	secrets := []string{
+		"params 1 HTTP_COOKIE=a=b", "params 1 HTTP_AUTHORIZATION=x", `params 1 PHP_AUTH_PW="x y"`, `params 1 "DB_PASSWORD"=x`,
+		"params 1 QUERY_STRING=token=x", `stdin 1 "user=a&password=b"`, "request /a -u alice:x", "request /a -ualice:x", "request /a -b a=b",
+		"request /a -H 'Authorization: Bearer x'", "request /a -H 'Cookie: a=b'", "request http://alice:x@a/", "request /a -P X_API_KEY=x",
+		"raw 01 02", "0101000100080000", `> STDIN id=1 x"7061"`, "> raw 01", "send > raw 01", "request 'open",
+	}
+	for _, line := range append(append([]string{}, kept...), secrets...) {
+		h.Add(line)
+	}
+	h.Add("wait ")
+	h.Add("")
+	if h.At(0) != "wait" || h.At(1) != secrets[len(secrets)-1] || h.At(h.Len()-1) != "old" {
+		t.Errorf("in this session: %q", h.lines)
+	}
+	h.close()
+	b, err := os.ReadFile(file)
+	if want := "old\n\x1b[2Jbad\n" + strings.Join(kept, "\n") + "\nwait\n"; err != nil || string(b) != want {
+		t.Errorf("kept: %q, %v, want %q", b, err, want)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(file, bytes.Repeat([]byte("begin 1\nbegin 2\n"), maxHistoryFile/16+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h = newShellHistory(env, &shellOptions{})
+	h.Add("last")
+	h.close()
+	if b, err := os.ReadFile(file); err != nil || strings.Count(string(b), "\n") != maxHistory+1 || !strings.HasSuffix(string(b), "begin 2\nlast\n") {
+		t.Errorf("of a long file %d bytes are left, %v", len(b), err)
+	}
+	h = newShellHistory(env, &shellOptions{noHistory: true})
+	h.Add("begin 3")
+	if h.Len() != 1 || h.file != nil || stderr.Len() > 0 {
+		t.Errorf("with --no-history: %d lines, stderr %q", h.Len(), stderr)
+	}
+}
+
+// TestShellCompletes: what Tab knows.
+func TestShellCompletes(t *testing.T) {
+	t.Parallel()
+	env, _, _ := testEnv("")
+	dir := t.TempDir()
+	for _, name := range []string{"one.txt", "with blank", ".hidden"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := newShell(env, newTestShellOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.connect(context.Background(), "app:echo"); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"begin 11 keep", "begin 12 keep"} {
+		if err := s.do(t.Context(), splitLine(line)[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct{ line, want string }{
+		{"re", "record request"},
+		{"wait; clo", "close"},
+		{"begin au", "authorizer"},
+		{"begin flags=", "flags= flags=KEEP_CONN"},
+		{"stdin 1", "11 12"},
+		{"stdin 11 @" + dir + "/", "@" + dir + "/one.txt"},
+		{"params 11 request_method=P", "REQUEST_METHOD=PATCH REQUEST_METHOD=POST REQUEST_METHOD=PUT"},
+		{"> BEG", "BEGIN_REQUEST"},
+		{"> END_REQUEST id=1 protocolStatus=O", "protocolStatus=OVERLOADED"},
+		{"send > ABORT_REQUEST i", "id="},
+		{"get-values FCGI_MA", "FCGI_MAX_CONNS FCGI_MAX_REQS"},
+		{"connect app:ec", "app:echo"},
+		{"connect unix:" + dir + "/o", "unix:" + dir + "/one.txt"},
+		{"set pad", "padding"},
+		{"set times ", "off on"},
+		{"help stdin-l", "stdin-length"},
+		{"request --explain-p", "--explain-params"},
+		{"request --format=json", "--format=jsonl"},
+		{"load " + dir + "/o", dir + "/one.txt"},
+		{"exit ", ""},
+		{"frobnicate ", ""},
+	}
+	for _, tt := range tests {
+		if _, words := s.candidates(tt.line); strings.Join(words, " ") != tt.want {
+			t.Errorf("%q becomes %q, want %q", tt.line, words, tt.want)
+		}
+	}
+}
+
+// newTestShellOptions are the options of a command line without flags.
+func newTestShellOptions() *shellOptions {
+	o := &shellOptions{}
+	o.flags()
+	return o
+}
