@@ -127,9 +127,7 @@ func prepare(c *cli.Command) {
 	c.OnUsageError = onUsageError
 	c.Flags = append(c.Flags, helpFlag())
 	if c.Action == nil {
-		c.Action = func(*cli.Context) error {
-			return withHint(usagef("%s: which one?", c.Name), c.HelpName+" --help lists them")
-		}
+		c.Action = func(given *cli.Context) error { return whichOne(c, given.Args().First()) }
 	}
 	for _, sub := range c.Subcommands {
 		sub.HelpName = c.HelpName + " " + sub.Name
@@ -143,8 +141,11 @@ func helpFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "print this help"}
 }
 
+// wordsOf returns the words that name a command, such as "fpm ping".
+func wordsOf(c *cli.Command) string { return strings.TrimPrefix(c.HelpName, "fcgiscope ") }
+
 // onUsageError is told of values that a flag does not take.
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	text := strings.Replace(err.Error(), "for flag -", "for --", 1)
-	return withHint(usagef("%s: %s", c.Command.Name, text), "see "+c.Command.HelpName+" --help")
+	return withHint(usagef("%s: %s", wordsOf(c.Command), text), "see "+c.Command.HelpName+" --help")
 }

@@ -84,7 +84,7 @@ func arrange(app *cli.App, args []string) (commandLine, error) {
 	}
 	flags, rest, err := splitWords(tableOf(line.command.Flags), words)
 	if err != nil {
-		return line, withHint(usagef("%s: %w", line.command.Name, err), "see "+app.Name+" "+strings.Join(line.words[1:], " ")+" --help")
+		return line, withHint(usagef("%s: %w", wordsOf(line.command), err), "see "+line.command.HelpName+" --help")
 	}
 	line.help = slices.Contains(flags, "--help")
 	line.words = slices.Concat(line.words, flags, []string{"--"}, rest)
@@ -218,4 +218,20 @@ func unknownCommand(app *cli.App, word string) error {
 		return withHint(err, "to send a request there: fcgiscope request "+word)
 	}
 	return withHint(err, "fcgiscope --help lists the commands")
+}
+
+// whichOne is for a command that has others below it, of which word names none.
+func whichOne(c *cli.Command, word string) error {
+	err, hint := usagef("%s: which one?", wordsOf(c)), c.HelpName+" --help lists them"
+	if word == "" {
+		return withHint(err, hint)
+	}
+	var names []string
+	for _, sub := range c.Subcommands {
+		names = append(names, sub.Name)
+	}
+	if near := wire.Nearest(word, names); near != "" {
+		return usagef("%s: unknown command %q (did you mean %s?)", wordsOf(c), word, near)
+	}
+	return withHint(usagef("%s: unknown command %q", wordsOf(c), word), hint)
 }

@@ -152,9 +152,13 @@ func complain(env *Env, message string) {
 // and not these.
 var packages = []string{"capture", "cgi", "client", "fpm", "pretty", "replay", "server", "text", "transport", "wire"}
 
-// plain returns an error's message without the names of packages in it.
+// plain returns an error's message without the names of packages in it. fpm and
+// replay are commands, too: what is wrong with a command line begins with those.
 func plain(err error) string {
 	text := err.Error()
+	if command, rest, ok := strings.Cut(text, ": "); ok && is[usageError](err) && (strings.HasPrefix(command, "fpm") || command == "replay") {
+		return command + ": " + plain(errors.New(rest))
+	}
 	for _, name := range packages {
 		text = strings.ReplaceAll(strings.TrimPrefix(text, name+": "), ": "+name+": ", ": ")
 	}

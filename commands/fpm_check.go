@@ -93,7 +93,7 @@ Examples:
 			o.targets.args = c.Args().Slice()
 			switch {
 			case o.nagios && o.healthcheck:
-				return usagef("check: --nagios and --healthcheck end with different codes: choose one")
+				return usagef("fpm check: --nagios and --healthcheck end with different codes: choose one")
 			case o.nagios:
 				return fpmNagios(c.Context, env, o)
 			}

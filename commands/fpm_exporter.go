@@ -76,11 +76,11 @@ Examples:
 // fpmExporter serves metrics until ctx is done.
 func fpmExporter(ctx context.Context, env *Env, o fpmExporterOptions) error {
 	if o.timeout == 0 {
-		return usagef("--scrape-timeout 0: a pool that is busy would never be down")
+		return usagef("fpm exporter: --scrape-timeout 0: a pool that is busy would never be down")
 	}
 	addr, err := transport.ParseAddr(o.listen)
 	if err != nil {
-		return usagef("--listen: %s", plain(err))
+		return usagef("fpm exporter: --listen: %s", plain(err))
 	}
 	o.targets.timing.idle = 0 // --scrape-timeout is for all of it
 	pools, err := o.targets.open(ctx, env)

@@ -68,7 +68,7 @@ Examples:
 // fpmTop shows the pools until ctx is done, or the user has enough.
 func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 	if time.Duration(o.interval) < leastInterval {
-		return usagef("--interval %v: at least %v", time.Duration(o.interval), leastInterval)
+		return usagef("fpm top: --interval %v: at least %v", time.Duration(o.interval), leastInterval)
 	}
 	pools, err := o.targets.open(ctx, env)
 	if err != nil {

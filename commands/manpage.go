@@ -147,7 +147,7 @@ func commandPage(parent string, c *cli.Command) []byte {
 	r.section("SYNOPSIS")
 	r.line(`.B ` + escapeRoff(c.HelpName))
 	r.line(strings.TrimSpace(`[\fIFLAGS\fR] ` + escapeRoff(c.ArgsUsage)))
-	description, exit, examples := splitDescription(c.Description)
+	description, exit, examples, notes := splitDescription(c.Description)
 	if len(description) > 0 {
 		r.section("DESCRIPTION")
 		r.text(description)
@@ -181,6 +181,10 @@ func commandPage(parent string, c *cli.Command) []byte {
 		r.section("EXAMPLES")
 		r.text(examples)
 	}
+	if len(notes) > 0 {
+		r.section("NOTES")
+		r.text(notes)
+	}
 	r.section(`"SEE ALSO"`)
 	r.line(".BR " + escapeRoff(pageName(parent)) + " (1)")
 	return r.Bytes()
@@ -205,9 +209,9 @@ func (r *roff) flags(flags []cli.Flag) {
 	}
 }
 
-// splitDescription takes the paragraph about exit codes and the examples out of
-// a description.
-func splitDescription(text string) (description, exit, examples []string) {
+// splitDescription takes the paragraph about exit codes, the examples and what
+// follows those out of a description.
+func splitDescription(text string) (description, exit, examples, notes []string) {
 	part := &description
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		switch {
@@ -220,8 +224,10 @@ func splitDescription(text string) (description, exit, examples []string) {
 			line = strings.ToUpper(line[:1]) + line[1:]
 		case line == "" && part == &exit:
 			part = &description
+		case line == "" && part == &examples:
+			part = &notes
 		}
 		*part = append(*part, line)
 	}
-	return description, exit, examples
+	return description, exit, examples, notes
 }

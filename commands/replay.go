@@ -63,8 +63,8 @@ func (o *replayOptions) flags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.BoolFlag{Name: "exact", Category: what, Usage: "send byte for byte what was sent, all records as they were; otherwise each request is built anew", Destination: &o.exact},
 		&cli.GenericFlag{Name: "set", Category: what, Usage: "set a parameter of every request: `NAME=VALUE`; may come several times, as the next two may", Value: &o.set},
-		&cli.GenericFlag{Name: "unset", Category: what, Usage: "leave out the parameter `NAME`", Value: &o.unset},
-		&cli.GenericFlag{Name: "root-map", Category: what, Usage: "paths that begin with /OLD begin with /NEW where it is replayed: `/OLD=/NEW`", Value: &o.roots},
+		&cli.GenericFlag{Name: "unset", Category: what, Usage: "leave out the parameter `NAME`; may come several times", Value: &o.unset},
+		&cli.GenericFlag{Name: "root-map", Category: what, Usage: "`/OLD=/NEW`: paths that begin with /OLD begin with /NEW where it is replayed; may come several times", Value: &o.roots},
 		&cli.BoolFlag{Name: "unsafe", Category: what, Usage: "send requests that may change something (POST, PUT, DELETE …), too", Destination: &o.unsafe},
 		&cli.BoolFlag{Name: "all", Category: what, Usage: "send requests whose answer is missing, and those that were aborted, too", Destination: &o.all},
 		choiceFlag(what, "from", nil, "read FILE as `FORMAT`, one of those of dump, instead of finding out", &o.from),

@@ -30,7 +30,7 @@ Examples:
 
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return usagef("%s: unexpected argument %q", c.Command.Name, c.Args().First())
+		return usagef("%s: unexpected argument %q", wordsOf(c.Command), c.Args().First())
 	}
 	return nil
 }
