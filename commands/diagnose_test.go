@@ -5,7 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/client"
+	"github.com/fcgiscope/fcgiscope/wire/diagnose"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
@@ -74,5 +78,21 @@ func TestVariants(t *testing.T) {
 		if got := variants(tt.file, tt.root, tt.name, tt.info); !slices.Equal(got, tt.want) {
 			t.Errorf("%q: %q, want %q", tt.file, got, tt.want)
 		}
+	}
+}
+
+// TestWitnessSplit: a pair is cut by the border of a later record, too, and the
+// rest of it is never sent, because php-fpm has closed.
+func TestWitnessSplit(t *testing.T) {
+	t.Parallel()
+	w := newWitness()
+	b := wire.BeginRecord(1, wire.Responder, 0).Append(nil)
+	b = wire.NewRecord(wire.TypeParams, 1, wire.NewPair("A", "1").Append(nil)).Append(b)
+	big := wire.NewPair("BIG", strings.Repeat("x", 300)).Append(nil)
+	b = wire.NewRecord(wire.TypeParams, 1, big[:100]).Append(b)
+	w.bytes(wire.ToApp, time.Now(), b)
+	f := w.close(time.Now(), &client.ClosedError{})
+	if verdicts := diagnose.Diagnose(f); f.ParamsSplit != "BIG" || len(verdicts) == 0 || verdicts[0].ID != "D20" {
+		t.Errorf("the pair %q is cut, found %+v", f.ParamsSplit, verdicts)
 	}
 }

@@ -62,6 +62,7 @@ type pending struct {
 	Facts
 	header      cgi.Header
 	paramsEnded bool
+	insidePair  bool  // a PARAMS record ended inside a pair
 	received    int64 // on the connection, before the request
 }
 
@@ -203,31 +204,40 @@ func (p *pending) params(e *flow.Event) {
 	p.ParamsRecords++
 	p.ParamsBytes += int64(n)
 	p.ParamsLargest = max(p.ParamsLargest, n+int(e.Header.PaddingLength))
-	if p.ParamsRecords == 1 {
+	if !p.insidePair {
 		// An application that parses each record alone may close before the
 		// rest of the pair is sent: then there is no pair to tell of it.
-		p.ParamsSplit = unfinished(e.Data)
+		p.ParamsSplit, p.insidePair = unfinished(e.Data, n)
 	}
 }
 
-// unfinished returns the name of the pair that the pairs in b end inside, ""
-// if they end with one, or inside a name.
-func unfinished(b []byte) string {
+// unfinished tells whether a PARAMS record of n bytes, of which b is known, ends
+// inside a pair, and the name of that, "" if it is not known.
+func unfinished(b []byte, n int) (name string, inside bool) {
+	whole := len(b) == n
 	for {
-		_, n := wire.ParsePair(b)
-		if n == 0 {
+		_, size := wire.ParsePair(b)
+		if size == 0 {
 			break
 		}
-		b = b[n:]
+		b, n = b[size:], n-size
 	}
-	name, rest, ok := pairLength(b)
+	known := len(b)
+	nameLen, b, ok := pairLength(b)
+	valueLen := 0
 	if ok {
-		_, rest, ok = pairLength(rest)
+		valueLen, b, ok = pairLength(b)
 	}
-	if !ok || name == 0 || len(rest) < name {
-		return ""
+	if !ok {
+		return "", whole && n > 0
 	}
-	return string(rest[:min(name, maxForeign)])
+	if known-len(b)+nameLen+valueLen <= n {
+		return "", false // it is not the record that ends inside, but what is known
+	}
+	if nameLen == 0 || len(b) < nameLen {
+		return "", true
+	}
+	return string(b[:min(nameLen, maxForeign)]), true
 }
 
 // pairLength reads a length of a pair. See FastCGI 1.0, section 3.4.

@@ -113,8 +113,15 @@ func TestUnfinished(t *testing.T) {
 		case n >= whole+1+4+3 && n < len(b):
 			want = "BIG"
 		}
-		if got := unfinished(b[:n]); got != want {
-			t.Fatalf("%d of %d bytes: %q, want %q", n, len(b), got, want)
+		if got, inside := unfinished(b[:n], n); got != want || inside != (n != 0 && n != whole && n != len(b)) {
+			t.Fatalf("%d of %d bytes: %q, want %q; inside: %t", n, len(b), got, want, inside)
+		}
+		// Of a record that is known in part, only what cannot fit is split.
+		if got, inside := unfinished(b[:n], len(b)); got != "" || inside {
+			t.Fatalf("%d of %d bytes are known: %q", n, len(b), got)
+		}
+		if got, _ := unfinished(b[:n], len(b)-1); n > whole+8 && n < len(b) && got != "BIG" {
+			t.Fatalf("%d of %d bytes are known, and one is missing: %q", n, len(b)-1, got)
 		}
 	}
 }
