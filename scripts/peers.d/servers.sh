@@ -289,6 +289,7 @@ caddy_conf() {
   cat <<CONF
 {
   admin off
+  persist_config off
   auto_https off
 }
 http://127.0.0.1:$port {
