@@ -279,7 +279,7 @@ start_caddy() {
   needs_to
   document_root
   export HOME=$dir XDG_DATA_HOME=$dir XDG_CONFIG_HOME=$dir
-  on_free_port caddy_conf caddy run --adapter caddyfile --config "$dir/$name.conf"
+  on_free_port caddy_conf env "XDG_CONFIG_HOME=$dir" caddy run --adapter caddyfile --config "$dir/$name.conf"
   http=http://$tcp
 }
 caddy_conf() {
@@ -289,7 +289,6 @@ caddy_conf() {
   cat <<CONF
 {
   admin off
-  persist_config off
   auto_https off
 }
 http://127.0.0.1:$port {
