@@ -278,8 +278,8 @@ start_caddy() {
   takes all root set
   needs_to
   document_root
-  export HOME=$dir XDG_DATA_HOME=$dir XDG_CONFIG_HOME=$dir
-  on_free_port caddy_conf env "XDG_CONFIG_HOME=$dir" caddy run --adapter caddyfile --config "$dir/$name.conf"
+  on_free_port caddy_conf env "HOME=$dir" "XDG_DATA_HOME=$dir" "XDG_CONFIG_HOME=$dir" \
+    caddy run --adapter caddyfile --config "$dir/$name.conf"
   http=http://$tcp
 }
 caddy_conf() {
