@@ -145,6 +145,10 @@ func exampleFiles(t *testing.T, dir, root string) {
 			t.Fatal(err)
 		}
 	}
+	kept := runMain(t, "", "shell", "app:echo", "-c", "begin 1; params 1 REQUEST_METHOD=GET; params 1; stdin 1; wait; save "+filepath.Join(dir, "session.txtar"))
+	if kept.code != 0 {
+		t.Fatalf("no session: %s", kept.stderr)
+	}
 }
 
 // exampleReplacer puts what is here in place of what examples name. Of two that
