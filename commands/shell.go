@@ -149,7 +149,7 @@ func newShell(env *Env, o *shellOptions) (*shellSession, error) {
 	}
 	format, sink, err := o.sink(env, o.format.word, env.Stdout, env.Terminal.Stdout)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.close())
 	}
 	if format.Name == "text" {
 		sink = &untimed{Sink: sink, s: s}

@@ -28,6 +28,7 @@ type shellOnPTY struct {
 	home   string
 	code   chan int
 	peers  chan net.Conn // the other ends of its connections
+	cancel func()        // is a signal
 }
 
 // control does an ioctl, without making the file block.
@@ -100,6 +101,7 @@ func startShell(t *testing.T, columns, rows int, args ...string) *shellOnPTY {
 		return near, err
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	s.cancel = cancel
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -123,6 +125,14 @@ func (s *shellOnPTY) resize(columns, rows int) {
 	s.screen.mu.Unlock()
 	size := [4]uint16{uint16(rows), uint16(columns)}
 	control(s.t, s.master, syscall.TIOCSWINSZ, unsafe.Pointer(&size))
+}
+
+// cooked reports whether the terminal makes lines of what is typed.
+func (s *shellOnPTY) cooked() bool {
+	s.t.Helper()
+	var mode syscall.Termios
+	control(s.t, s.master, syscall.TCGETS, unsafe.Pointer(&mode))
+	return mode.Lflag&syscall.ICANON != 0
 }
 
 // typed types text, and waits until the last line of the screen is want.
@@ -175,6 +185,12 @@ func (s *shellOnPTY) ends(want int) {
 	if _, err := s.master.WriteString("\x04"); err != nil {
 		s.t.Fatal(err)
 	}
+	s.exits(want)
+}
+
+// exits waits for the end of the shell, and wants its exit code.
+func (s *shellOnPTY) exits(want int) {
+	s.t.Helper()
 	select {
 	case code := <-s.code:
 		if code != want {

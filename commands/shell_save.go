@@ -113,8 +113,12 @@ func (s *shellSession) record(_ context.Context, l *shellLine) error {
 		return l.fail(l.nameAt, "record off ends it", "%s is being recorded already", s.recorder.file.Name())
 	}
 	r, err := (&recording{file: name, force: force}).open(nil)
+	var exists hinted
+	if errors.As(err, &exists) { // with the flag of a command line
+		err = withHint(exists.error, "to write over it, the word force behind it")
+	}
 	if err != nil {
-		return withHint(errors.Unwrap(err), "to write over it, the word force behind it")
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -32,8 +34,9 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 	t.SetBracketedPasteMode(true)
 	defer t.SetBracketedPasteMode(false)
 
+	out := &aboveLine{t: t, plain: env.Stdout}
 	screen := *env
-	screen.Stdout, screen.Stderr = t, t // which locks
+	screen.Stdout, screen.Stderr = out, out
 	screen.Terminal.Stderr = true
 	s, err := newShell(&screen, o)
 	if err != nil {
@@ -50,8 +53,39 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 	}
 	err = s.lively(ctx, in)
 	keys.running.Store(true) // no line is being typed any more
-	in.leave(env.Stdout)
+	out.leave(in.asked)
 	return errors.Join(err, s.close())
+}
+
+// An aboveLine writes above the line that is being typed, until that is left.
+type aboveLine struct {
+	t     *term.Terminal // which locks
+	plain io.Writer
+	mu    sync.Mutex
+	left  bool
+}
+
+func (a *aboveLine) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.left {
+		return a.t.Write(p)
+	}
+	if _, err := a.plain.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// leave lets the line on the screen, if there is one, stay as it is, and what is
+// written from now on begin below it.
+func (a *aboveLine) leave(typing bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = true
+	if typing {
+		_, _ = io.WriteString(a.plain, "\r\n")
+	}
 }
 
 // lively runs lines until the user has enough. Their errors are told.
@@ -175,14 +209,6 @@ func (in *terminalLines) refresh() {
 		if in.asked {
 			_, _ = in.t.Write(nil) // draws it
 		}
-	}
-}
-
-// leave lets what is printed from now on begin below the prompt, which stays.
-func (in *terminalLines) leave(w io.Writer) {
-	if in.asked {
-		_, _ = io.WriteString(w, "\r\n")
-		in.t.SetPrompt("")
 	}
 }
 

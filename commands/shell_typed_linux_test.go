@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -104,6 +105,29 @@ func TestShellInterrupt(t *testing.T) {
 	next(wire.TypeAbortRequest, 1)
 	next(wire.TypeAbortRequest, 2)
 	s.ends(0)
+}
+
+// TestShellTerminated: a signal ends the shell, with what is open closed and
+// shown below the line that was typed, and the terminal as it was.
+func TestShellTerminated(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	app, sent := s.peer()
+	s.typed("begin 1\r", "tcp:127.0.0.1:9 1 open>")
+	s.typed("params 1 A=", "tcp:127.0.0.1:9 1 open> params 1 A=")
+	s.cancel()
+	s.exits(130)
+	if _, err := sent.ReadRecord(); err != nil {
+		t.Error(err)
+	}
+	if n, err := app.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("read %d, %v, want the end of the connection", n, err)
+	}
+	s.has("fcgiscope: interrupted")
+	s.golden("terminated.txt")
+	if !s.cooked() {
+		t.Error("the terminal is left in raw mode")
+	}
 }
 
 // TestShellPaste: hex in several lines is one write, an entry of the text form

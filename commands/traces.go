@@ -28,8 +28,9 @@ func (w *traces) add(format pretty.Format, sink pretty.Sink, err error) error {
 	return err
 }
 
-// connection traces one connection; its trace has to be closed before the next
-// one begins, and before the traces. nc may be nil.
+// connection traces one connection; its trace has to be closed before the
+// traces, and before the next one begins unless a lock of the caller's makes all
+// of them take turns. nc may be nil.
 func (w *traces) connection(t target, nc net.Conn, now time.Time) *trace {
 	if w == nil {
 		return nil
