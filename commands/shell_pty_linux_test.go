@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -201,13 +202,13 @@ func (s *shellOnPTY) exits(want int) {
 	}
 }
 
-// golden compares the screen with a file.
+// golden waits until the screen is what a file holds.
 func (s *shellOnPTY) golden(name string) {
 	s.t.Helper()
+	s.typed("", "") // all was shown when the cursor stands on an empty line
 	file := filepath.Join("testdata", "shell", name)
-	got := s.screen.String()
 	if os.Getenv("SCREEN_UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(s.screen.String()), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
 		return
@@ -216,7 +217,7 @@ func (s *shellOnPTY) golden(name string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		s.t.Errorf("the screen is another one (-want +got; SCREEN_UPDATE=1 writes it):\n%s", diff)
+	if !s.screen.wait(func(lines []string) bool { return strings.Join(lines, "\n")+"\n" == string(want) }, 20*time.Second) || s.screen.String() != string(want) {
+		s.t.Errorf("the screen is another one (-want +got; SCREEN_UPDATE=1 writes it):\n%s", cmp.Diff(string(want), s.screen.String()))
 	}
 }

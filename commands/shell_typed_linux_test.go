@@ -34,6 +34,7 @@ func TestShellTyped(t *testing.T) {
 	s.typed("\x03show\r", "app:echo>")
 	s.has("* 0 app:echo: open")
 	s.ends(0)
+	s.has("> ! fin")
 	s.golden("typed.txt")
 	history, err := os.ReadFile(filepath.Join(s.home, ".local", "state", "fcgiscope", "history"))
 	if want := "begin 1 responder keep\nparams 1 REQUEST_METHOD=GET\nparams 1\nstdin 1\nset padding 10\nbegin 2 rspnder\nhelp begni\nshow\n"; err != nil || string(history) != want {
