@@ -163,6 +163,13 @@ func (in *terminalLines) next(ctx context.Context, patience time.Duration) (stri
 			in.asked = false
 			return l.line, pasted, nil
 		case <-in.s.interrupts:
+			if len(in.read) > 0 { // it is for the command that was typed before it
+				select {
+				case in.s.interrupts <- struct{}{}:
+				default:
+				}
+				continue
+			}
 			in.interrupt(ctx)
 		case <-changed:
 		case <-tick.C:

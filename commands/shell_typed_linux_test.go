@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 )
@@ -83,7 +85,7 @@ func TestShellArrives(t *testing.T) {
 func TestShellInterrupt(t *testing.T) {
 	t.Parallel()
 	s := startShell(t, 80, 24, "127.0.0.1:9")
-	_, sent := s.peer()
+	app, sent := s.peer()
 	next := func(want wire.Type, id uint16) {
 		t.Helper()
 		if r, err := sent.ReadRecord(); err != nil || r.Type != want || r.RequestID != id {
@@ -96,15 +98,23 @@ func TestShellInterrupt(t *testing.T) {
 	s.typed("begin 1; begin 2\r", "tcp:127.0.0.1:9 2 open>")
 	next(wire.TypeBeginRequest, 1)
 	next(wire.TypeBeginRequest, 2)
+	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
+	next(wire.TypeAbortRequest, 1)
+	next(wire.TypeAbortRequest, 2)
 	s.typed("wait\r", "")
-	s.typed("\x03", "")
-	next(wire.TypeAbortRequest, 1)
-	next(wire.TypeAbortRequest, 2)
-	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
-	s.has("fcgiscope: stopped waiting, and what is open stays so")
-	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
-	next(wire.TypeAbortRequest, 1)
-	next(wire.TypeAbortRequest, 2)
+	go io.Copy(io.Discard, app) // ends with the connection
+	// The first ones may come before wait runs, and are for the prompt then.
+	stopped := func(lines []string) bool {
+		return slices.Contains(lines, "fcgiscope: stopped waiting, and what is open stays so")
+	}
+	for range 10 {
+		s.typed("\x03", "")
+		if s.screen.wait(stopped, time.Second) {
+			break
+		}
+	}
+	s.waitFor("stopped waiting", stopped)
+	s.waitFor("the prompt", func(lines []string) bool { return lines[len(lines)-1] == "tcp:127.0.0.1:9 2 open>" })
 	s.ends(0)
 }
 
