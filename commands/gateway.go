@@ -113,7 +113,7 @@ func (o *gatewayLimits) flags() []cli.Flag {
 	o.wait, o.drain = duration(10*time.Second), duration(10*time.Second)
 	o.body, o.conns, o.waiting = 1<<30, 4096, 1024
 	return slices.Concat([]cli.Flag{
-		&cli.GenericFlag{Name: "max-upload", Category: category, Usage: "answer requests with larger bodies than `BYTES` with 413; 0 is no limit", Value: &o.body},
+		&cli.GenericFlag{Name: "max-body", Category: category, Usage: "answer requests with larger bodies than `BYTES` with 413; 0 is no limit", Value: &o.body},
 		&cli.GenericFlag{Name: "max-connections", Category: category, Usage: "have at most `N` connections of clients, others wait to be accepted", Value: &o.conns},
 		&cli.GenericFlag{Name: "max-concurrency", Category: category, Usage: "have at most `N` requests at work at once, others wait (default: no limit)", Value: &o.requests},
 		&cli.GenericFlag{Name: "max-waiting", Category: category, Usage: "let `N` requests wait, answer others with 503", Value: &o.waiting},
