@@ -15,7 +15,7 @@ func testApp() *cli.App {
 		Name:  "fcgiscope",
 		Flags: []cli.Flag{helpFlag()},
 		Commands: []*cli.Command{{
-			Name: "request",
+			Name: "request", HelpName: "fcgiscope request",
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "include", Aliases: []string{"i"}},
 				&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}},
