@@ -143,6 +143,9 @@ func layout(s *cgi.Preset) *client.Layout {
 
 // params are those of the request.
 func (a *App) params(preset *cgi.Preset, r *http.Request, x *Exchange, q question, size int64) ([]wire.Pair, error) {
+	if !isHost(r.Host) {
+		return nil, &cgi.ParamError{Name: "Host", Why: fmt.Sprintf("%.80q is no host", r.Host)}
+	}
 	s := &x.Script
 	c := cgi.Request{
 		Role: q.role, Method: r.Method, URL: requestURI(r), Protocol: r.Proto, Root: s.Root,

@@ -251,6 +251,34 @@ func TestHeaderFields(t *testing.T) {
 	}
 }
 
+// TestHostIsNoPath: in HTTP/2 net/http takes any :authority, and what is no host
+// must not become the beginning of the path, which names what is run.
+func TestHostIsNoPath(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	site := www(t)
+	site.Scripts = &App{Pool: serveApp(t, func(context.Context, *server.Exchange) { asked <- struct{}{} })}
+	for _, host := range []string{"h/app/?", "h/.git/#", `h\app`, "h?x", "user@h", "h h", "h\"", "h\x80"} {
+		r := httptest.NewRequest("GET", "https://localhost/", nil)
+		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Host = "HTTP/2.0", 2, 0, host
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("host %q: %d, want 400", host, w.Code)
+		}
+		select {
+		case <-asked:
+			t.Errorf("host %q: the application was asked", host)
+		default:
+		}
+	}
+	for _, host := range []string{"localhost", "a_b.example:8080", "[::1]:8080", "h%C3%BC", ""} {
+		if !isHost(host) {
+			t.Errorf("host %q is refused", host)
+		}
+	}
+}
+
 // TestStderr is passed on as it comes, and counted.
 func TestStderr(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,19 @@ func forwarded(name string) bool {
 	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "X-Client-Ip" || name == "X-Original-Url" || name == "X-Rewrite-Url"
 }
 
-// clear reports whether a name is of letters, digits and hyphens: X_Forwarded_For
+// isHost reports whether s has only what hosts and their ports are made of
+// (RFC 3986, section 3.2.2). net/http looks at that for HTTP/1.1 only: a client
+// of HTTP/2 can say /, ? and # there.
+func isHost(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("-._~%!$&'()*+,;=:[]", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// unambiguous reports whether a name is of letters, digits and hyphens: X_Forwarded_For
 // and X-Forwarded-For would be the same parameter.
 func unambiguous(name string) bool {
 	for i := range len(name) {
