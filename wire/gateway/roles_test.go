@@ -72,6 +72,24 @@ func TestAuthorizer(t *testing.T) {
 	}
 }
 
+// TestAuthorizerSeesThePath: to parameters a # ends the path. It must not be
+// asked about another one than what answers.
+func TestAuthorizerSeesThePath(t *testing.T) {
+	t.Parallel()
+	guard := serveApp(t, func(_ context.Context, x *server.Exchange) {
+		t.Errorf("it is asked about %q", x.Param("REQUEST_URI"))
+		io.WriteString(x.Stdout, "Status: 200\r\n\r\n")
+	})
+	site := www(t)
+	site.Scripts = http.HandlerFunc(scripts)
+	w := httptest.NewRecorder()
+	h := &Authorizer{App: &App{Pool: guard}, Next: site, Root: site.Dir()}
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/#/../app/x.php", nil))
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("%d %q, want 400", w.Code, w.Body)
+	}
+}
+
 // TestFilter: a file through an application.
 func TestFilter(t *testing.T) {
 	t.Parallel()

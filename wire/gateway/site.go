@@ -247,6 +247,9 @@ func cleanPath(u *url.URL) (string, error) {
 	switch {
 	case p[0] != '/':
 		return "", fmt.Errorf("%q is no path", p)
+	case strings.IndexByte(u.RawPath, '#') >= 0:
+		// For net/http it is part of the path, for parameters its end.
+		return "", fmt.Errorf("the path %q holds a #, which is %%23 there", u.RawPath)
 	case strings.IndexByte(p, 0) >= 0:
 		return "", fmt.Errorf("the path %q holds a NUL byte", p)
 	case filepath.Separator != '/' && strings.ContainsRune(p, filepath.Separator):

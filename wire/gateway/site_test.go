@@ -94,6 +94,8 @@ func TestSite(t *testing.T) {
 		{"/..%2foutside.txt", 400, ""},
 		{"/app/..%2f..%2foutside.php", 400, ""},
 		{"/a.txt%00.php", 400, ""},
+		{"/#/../app/x.php", 400, ""},
+		{"/app/x.php#", 400, ""},
 		{"/" + strings.Repeat("x", 300), 404, ""},
 	}
 	site := www(t)
