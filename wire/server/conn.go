@@ -228,7 +228,7 @@ func (c *conn) end(x *Exchange, why error) {
 	c.mu.Lock()
 	started := x.started
 	c.busy--
-	c.lingers = c.lingers || !x.stdin.ended
+	c.lingers = c.lingers || !x.stdin.ended && (why != ErrAborted || c.halves() != nil)
 	last := c.lastLocked() && (c.reading || c.readOver)
 	c.mu.Unlock()
 	if !started {
@@ -289,10 +289,18 @@ func (c *conn) close() {
 		c.nc.Close()
 		return
 	}
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+	if half := c.halves(); half != nil {
 		half.CloseWrite()
 	}
 	c.nc.SetReadDeadline(time.Now().Add(lingerTime))
+}
+
+// halves is the connection if each direction can be ended by itself, and nil if
+// not, as with net.Pipe: that keeps no bytes a close could lose, and until it is
+// closed the peer cannot know that it was answered for the last time.
+func (c *conn) halves() interface{ CloseWrite() error } {
+	half, _ := c.nc.(interface{ CloseWrite() error })
+	return half
 }
 
 // kill closes the connection and cancels its handlers.

@@ -90,6 +90,18 @@ func TestIdleTime(t *testing.T) {
 }
 
 // TestParamsTime: a peer that always sends a little is not idle.
+// TestAbortInMemory: after the answer to an abort the connection is closed at
+// once, as on a socket, where our direction is.
+func TestAbortInMemory(t *testing.T) {
+	after(t, 0, func(t *testing.T) {
+		p := connectPipe(t, &Server{Handler: hello})
+		p.begin(1, wire.Responder, 0)
+		p.send(wire.AbortRecord(1))
+		p.wantRecords(end(1, 0, 0))
+		p.mustEnd()
+	})
+}
+
 func TestParamsTime(t *testing.T) {
 	for name, drip := range map[string]wire.Record{
 		"records": wire.NewRecord(wire.TypeParams, 1, []byte{0}),
