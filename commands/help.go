@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 )
@@ -136,11 +137,11 @@ func flagTextOf(f cli.DocGenerationFlag) flagText {
 // writeEntry prints a term and, beginning in a column, its explanation.
 func writeEntry(b *bytes.Buffer, column int, term, text string) {
 	line := "  " + term
-	if len(line) >= column {
+	if utf8.RuneCountInString(line) >= column {
 		b.WriteString(line + "\n")
 		line = ""
 	}
-	line += strings.Repeat(" ", column-len(line))
+	line += strings.Repeat(" ", column-utf8.RuneCountInString(line))
 	first := true
 	for word := range strings.FieldsSeq(text) {
 		if !first && len([]rune(line))+1+len([]rune(word)) > helpWidth {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -121,4 +122,15 @@ func shellWords(t *testing.T, s string) []string {
 		words = append(words, word.String())
 	}
 	return words
+}
+
+// TestEntryColumn: the column is one of characters, not of bytes.
+func TestEntryColumn(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	writeEntry(&b, 10, "[N…]", "text")
+	writeEntry(&b, 10, "[N.]", "text")
+	if got, want := b.String(), "  [N…]    text\n  [N.]    text\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
 }

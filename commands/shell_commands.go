@@ -145,7 +145,7 @@ func (s *shellSession) use(_ context.Context, l *shellLine) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil || n < 0 || n >= len(s.conns) {
-		return l.fail(l.restAt, "show lists them", "no connection is %q", l.rest)
+		return l.fail(l.restAt, "show lists them", "there is no connection %q", l.rest)
 	}
 	s.current = s.conns[n]
 	return nil

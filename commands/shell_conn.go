@@ -130,11 +130,23 @@ func (c *shellConn) end(err error) {
 		how, c.how = flow.CloseUnknown, "it broke: "+brief(err).Error()
 	}
 	if open := len(c.begun); open > 0 {
-		c.s.broken = fmt.Sprintf("%v: closed without END_REQUEST for %s", c.target, plural(open, "request", ""))
+		c.s.broken = fmt.Sprintf("%v: closed without END_REQUEST for %s%s", c.target, plural(open, "request", ""), c.closedAfter())
 	} else if c.questions > 0 {
 		c.s.broken = fmt.Sprintf("%v: closed without an answer", c.target)
 	}
 	c.over(how, err)
+}
+
+// closedAfter names the request after whose answer the application was to close
+// the connection: what was begun behind it gets no answer, and that is lawful.
+// It is "" where there is none. s.mu is held. See FastCGI 1.0, section 5.1.
+func (c *shellConn) closedAfter() string {
+	for i := range c.requests {
+		if r := &c.requests[i]; r.Complete && r.Flags&wire.KeepConn == 0 {
+			return fmt.Sprintf("; request %d did not ask to keep the connection", r.ID)
+		}
+	}
+	return ""
 }
 
 // over ends what is shown of the connection. s.mu is held.

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
 // TestSplitLine: what separates commands, what is a comment, and the columns.
@@ -225,4 +228,24 @@ func newTestShellOptions() *shellOptions {
 	o := &shellOptions{}
 	o.flags()
 	return o
+}
+
+// TestShellClosedAfter: a request that did not ask to keep the connection, and
+// was answered, is why what was begun behind it is not.
+func TestShellClosedAfter(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		requests []flow.Request
+		want     string
+	}{
+		"none":         {nil, ""},
+		"kept":         {[]flow.Request{{ID: 5, Complete: true, Flags: wire.KeepConn}, {ID: 6}}, ""},
+		"not answered": {[]flow.Request{{ID: 5}, {ID: 6, Flags: wire.KeepConn}}, ""},
+		"not kept":     {[]flow.Request{{ID: 5, Complete: true}, {ID: 6, Flags: wire.KeepConn}}, "; request 5 did not ask to keep the connection"},
+	}
+	for name, test := range tests {
+		if got := (&shellConn{requests: test.requests}).closedAfter(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
 }
