@@ -49,7 +49,7 @@ func (o *recording) open(inputs []string) (*recorder, error) {
 	r.file, err = os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		if !o.force {
-			return nil, withHint(fmt.Errorf("%s: exists already", o.file), "to write over it: --force")
+			return nil, existsAlready(o.file)
 		}
 		if isOneOf(o.file, inputs) {
 			return nil, usagef("--record: %s is read from", o.file)
@@ -66,6 +66,11 @@ func (o *recording) open(inputs []string) (*recorder, error) {
 	}
 	r.Writer = capture.NewWriter(r.file)
 	return r, nil
+}
+
+// existsAlready says that a recording would write over a file.
+func existsAlready(file string) error {
+	return withHint(fmt.Errorf("%s: exists already", file), "to write over it: --force")
 }
 
 // isOneOf reports whether name is the same file as one of others.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func (o *rotation) check(r *recording) error {
 // open makes the first file.
 func (o *rotation) open(env *Env, r *recording) (*recorded, error) {
 	d := &recorded{env: env, o: o, recording: r, full: func() {}, port: 9000}
+	if old := d.earlier(); old != "" && !r.force {
+		return nil, existsAlready(old)
+	}
 	if err := d.next(); err != nil {
 		return nil, err
 	}
@@ -113,6 +117,24 @@ func (d *recorded) name(n int) string {
 	}
 	ext := filepath.Ext(d.recording.file)
 	return fmt.Sprintf("%s-%04d%s", strings.TrimSuffix(d.recording.file, ext), n, ext)
+}
+
+// earlier returns a file of an earlier recording that this one would come to,
+// perhaps in days; "" if there is none.
+func (d *recorded) earlier() string {
+	if !d.o.on() {
+		return ""
+	}
+	dir, base := filepath.Split(d.recording.file)
+	entries, _ := os.ReadDir(filepath.Clean(dir)) // where that fails, so does making a file
+	ext := filepath.Ext(base)
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(strings.TrimSuffix(e.Name(), ext), strings.TrimSuffix(base, ext)+"-")
+		if n, err := strconv.Atoi(number); ok && err == nil && filepath.Base(d.name(n)) == e.Name() {
+			return dir + e.Name()
+		}
+	}
+	return ""
 }
 
 // next begins a file.

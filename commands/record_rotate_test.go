@@ -51,6 +51,37 @@ func (r *rotated) files(t *testing.T) string {
 	return strings.Join(found, " ")
 }
 
+// TestRotationOverOld: what an earlier recording has kept is found at the start,
+// and not when the recording has come to it.
+func TestRotationOverOld(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"r-0007.pcapng", "r-0012.pcapng", "r-x.pcapng", "q-0001.pcapng"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := &Env{Stderr: new(bytes.Buffer), Now: time.Now}
+	o := rotation{size: 1000}
+	r := recording{file: filepath.Join(dir, "r.pcapng")}
+	d, err := o.open(env, &r)
+	if err == nil {
+		d.file.Close()
+		t.Fatal("it begins")
+	}
+	if !strings.Contains(err.Error(), "r-0007.pcapng: exists already") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "r-0001.pcapng")); err == nil {
+		t.Error("it has made a file")
+	}
+	r.force = true
+	if d, err = o.open(env, &r); err != nil {
+		t.Fatal(err)
+	}
+	d.file.Close()
+}
+
 func TestRotationBySize(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t, rotation{size: 1000, keep: 2})
