@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -240,8 +241,17 @@ func (a *App) bodyFailed(w http.ResponseWriter, r *http.Request, x *Exchange, er
 		x.fail(w, http.StatusRequestTimeout, fmt.Sprintf("%v: %v", err, a.bodyTime()))
 	case errors.As(err, &own):
 		x.fail(w, http.StatusInternalServerError, err.Error())
+	case malformed(r, err):
+		x.refuse(w, http.StatusBadRequest, "the body cannot be read: "+err.Error())
 	default:
 		x.fail(w, statusClientGone, "the client ended in the middle of the body")
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// malformed reports whether a body broke off by what is in it, and not by the
+// end of the connection. In HTTP/2 what is wrong with it ends that.
+func malformed(r *http.Request, err error) bool {
+	var gone net.Error
+	return r.ProtoMajor == 1 && r.Context().Err() == nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &gone)
 }

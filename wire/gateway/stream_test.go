@@ -79,6 +79,24 @@ func TestMaxBody(t *testing.T) {
 	}
 }
 
+// TestBrokenChunks: a body that is none is the client's mistake, and it is there
+// to be told.
+func TestBrokenChunks(t *testing.T) {
+	t.Parallel()
+	url, done := front(t, &App{Pool: serveApp(t, echoSum)})
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+	answer, err := io.ReadAll(c)
+	if x := <-done; !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || x.Status != http.StatusBadRequest || !x.Refused {
+		t.Errorf("%q, %v; %d %s", answer, err, x.Status, x.Why)
+	}
+}
+
 // TestSlowBody: a client that sends nothing more is given up, whether the
 // application waits for it or not.
 func TestSlowBody(t *testing.T) {
