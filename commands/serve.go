@@ -110,7 +110,9 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 		for _, l := range listeners {
 			complain(env, fmt.Sprintf("serving %s on %v", app.name, l.addr))
 		}
-		warnOpen(env, s, listeners)
+		if s.Allowed == nil {
+			warnOpen(env, listeners, "--allow says who may")
+		}
 	}
 	err = serveAll(ctx, env, s, listeners)
 	if watchErr := o.watching.finish(env, w); err == nil {
@@ -123,14 +125,11 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 }
 
 // warnOpen says that an address is open to everybody: FastCGI has no password.
-func warnOpen(env *Env, s *server.Server, listeners []listener) {
-	if s.Allowed != nil {
-		return
-	}
+func warnOpen(env *Env, listeners []listener, hint string) {
 	for _, l := range listeners {
 		if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 			complain(env, fmt.Sprintf("whoever reaches %v can send requests", l.addr))
-			complain(env, "hint: --allow says who may")
+			complain(env, "hint: "+hint)
 			return
 		}
 	}

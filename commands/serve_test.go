@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
-	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
@@ -260,20 +258,18 @@ func TestServeOpen(t *testing.T) {
 	}
 	defer ln.Close()
 	for _, tt := range []struct {
-		ip      net.IP
-		allowed []netip.Prefix
-		warned  bool
+		ip     net.IP
+		warned bool
 	}{
-		{net.IPv4zero, nil, true},
-		{net.IPv6zero, nil, true},
-		{net.IPv4zero, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false},
-		{net.IPv4(127, 0, 0, 1), nil, false},
-		{net.IPv6loopback, nil, false},
+		{net.IPv4zero, true},
+		{net.IPv6zero, true},
+		{net.IPv4(127, 0, 0, 1), false},
+		{net.IPv6loopback, false},
 	} {
 		var stderr bytes.Buffer
-		warnOpen(&Env{Stderr: &stderr}, &server.Server{Allowed: tt.allowed}, []listener{{Listener: addressed{ln, &net.TCPAddr{IP: tt.ip}}}})
+		warnOpen(&Env{Stderr: &stderr}, []listener{{Listener: addressed{ln, &net.TCPAddr{IP: tt.ip}}}}, "")
 		if strings.Contains(stderr.String(), warning) != tt.warned {
-			t.Errorf("%v, %v: %q", tt.ip, tt.allowed, stderr.String())
+			t.Errorf("%v: %q", tt.ip, stderr.String())
 		}
 	}
 }

@@ -162,13 +162,16 @@ func (t *tapper) between(ctx context.Context, shown *tapShown) error {
 	if err != nil {
 		return err
 	}
-	t.proxy.Dial = func(ctx context.Context) (net.Conn, error) { return app.dial(ctx, t.env, 0) }
+	t.proxy.Dial = t.dialling(func(ctx context.Context) (net.Conn, error) { return app.dial(ctx, t.env, 0) })
 	shown.run()
 	for _, l := range listeners {
 		if a, ok := l.Addr().(*net.TCPAddr); ok && shown.disk != nil {
 			shown.disk.port = a.Port
 		}
 		t.say(fmt.Sprintf("tapping %v, for %v", l.addr, app))
+	}
+	if !t.o.silent {
+		warnOpen(t.env, listeners, "listen on 127.0.0.1, or let a firewall say who may")
 	}
 	accepting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -272,6 +275,19 @@ func (t *tapper) shutdown() error {
 				cancel()
 			}
 		}
+	}
+}
+
+// dialling returns dial; when it succeeds, the next failure is told again.
+func (t *tapper) dialling(dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		if err == nil {
+			t.mu.Lock()
+			t.told = ""
+			t.mu.Unlock()
+		}
+		return c, err
 	}
 }
 

@@ -23,7 +23,7 @@ func (t *tapper) takeOver(ctx context.Context, shown *tapShown) error {
 	if err != nil {
 		return errTakeover(err)
 	}
-	t.proxy.Dial, t.proxy.Server = over.Dial, t.o.takeover
+	t.proxy.Dial, t.proxy.Server = t.dialling(over.Dial), t.o.takeover
 	t.lost = make(chan struct{}, 1)
 	shown.run()
 	t.say(fmt.Sprintf("tapping %s; if this is killed: fcgiscope tap --repair %s", t.o.takeover, shellWord(t.o.takeover)))
