@@ -86,18 +86,15 @@ func (r *Response) sendAll() error {
 		_ = params.WritePair(p)
 	}
 	_ = params.Close()
-	if err := r.sendStream(wire.TypeStdin, r.req.Stdin, !r.req.NoStdinEnd); err != nil {
+	data := r.req.Data != nil || r.req.Role == wire.Filter
+	if err := r.sendStream(wire.TypeStdin, r.req.Stdin, !r.req.NoStdinEnd, !data); err != nil {
 		return err
 	}
-	if r.req.Data != nil || r.req.Role == wire.Filter {
-		if err := r.sendStream(wire.TypeData, r.req.Data, true); err != nil {
+	if data {
+		if err := r.sendStream(wire.TypeData, r.req.Data, true, true); err != nil {
 			return err
 		}
 	}
-	// Before the last bytes go: the answer to them may come at once.
-	c.mu.Lock()
-	r.sent = true
-	c.mu.Unlock()
 	err := c.w.Flush()
 	if err == nil {
 		c.mu.Lock()
@@ -108,22 +105,34 @@ func (r *Response) sendAll() error {
 	return err
 }
 
-// sendStream sends one stream. It is called with the right to write, and gives
-// it to others while it waits for input; after an error it has not got it.
-func (r *Response) sendStream(t wire.Type, src io.Reader, end bool) error {
+// allSent notes that the last bytes are about to go. Before they do: the answer
+// to them may come at once, and with Layout.WriteEach they do not wait for Flush.
+func (r *Response) allSent() {
+	r.c.mu.Lock()
+	r.sent = true
+	r.c.mu.Unlock()
+}
+
+// sendStream sends one stream, the last one or not. It is called with the right
+// to write, and gives it to others while it waits for input; after an error it
+// has not got it.
+func (r *Response) sendStream(t wire.Type, src io.Reader, end, last bool) error {
 	c := r.c
 	r.req.Layout.apply(c.w, t)
 	out := c.w.Stream(t, r.id)
 	switch {
 	case src == nil:
 	case sizeOf(src) > oneWrite || r.req.Layout.writesEach():
-		return r.sendPieces(out, t, src, end)
+		return r.sendPieces(out, t, src, end, last)
 	default:
 		if _, err := io.Copy(keeper{out}, src); err != nil {
 			_ = c.w.Flush()
 			<-c.writing
 			return &SendError{Stream: t, Err: err}
 		}
+	}
+	if last {
+		r.allSent()
 	}
 	if end {
 		_ = out.Close()
@@ -142,7 +151,7 @@ func (k keeper) Write(p []byte) (int, error) {
 // sendPieces sends a stream as it comes. The end goes together with the last
 // byte: php-fpm answers when it has CONTENT_LENGTH bytes, and resets a kept
 // connection when the end of STDIN comes after that.
-func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader, end bool) error {
+func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader, end, last bool) error {
 	c := r.c
 	left := r.declared(t)
 	size, whole := r.req.Layout.piece()
@@ -172,6 +181,9 @@ func (r *Response) sendPieces(out *wire.StreamWriter, t wire.Type, src io.Reader
 			return err
 		}
 		r.req.Layout.apply(c.w, t)
+		if last && readErr == io.EOF {
+			r.allSent()
+		}
 		_, _ = out.Write(buf[:n])
 		if readErr == io.EOF {
 			if end {
