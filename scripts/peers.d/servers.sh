@@ -142,9 +142,10 @@ CONF
 }
 
 # lighttpd in front of --to as nginx above; authorizer=ADDR is asked before every request; spawn=PROGRAM is an application
-# that it starts by itself, for everything, with the listening socket on descriptor 0.
+# that it starts by itself, for everything, with the listening socket on descriptor 0. to.X=Y is an option of the
+# application at --to, in a fastcgi.server of its own, where all its time limits are.
 start_lighttpd() {
-  takes all authorizer root set spawn
+  takes all authorizer root set spawn to
   if [ -z "${opt[authorizer]-}${opt[spawn]-}" ]; then needs_to; fi
   document_root
   mkdir -p "$dir/lighttpd.tmp"
@@ -157,6 +158,13 @@ lighttpd_address() {
   if [ -n "$s" ]; then printf '"socket" => "%s"' "$s"; return; fi
   s=$(host_port "$1")
   printf '"host" => "%s", "port" => %s' "${s%:*}" "${s##*:}"
+}
+lighttpd_to() {
+  local key
+  lighttpd_address "$to"
+  for key in "${!opt[@]}"; do
+    case $key in to.*) printf ', "%s" => %s' "${key#to.}" "${opt[$key]}" ;; esac
+  done
 }
 lighttpd_conf() {
   cat <<CONF
@@ -181,14 +189,14 @@ fastcgi.server += ( "" => (( "socket" => "$sock", "bin-path" => "${opt[spawn]}",
 CONF
   elif [ -n "$to" ] && [ -n "${opt[all]-}" ]; then
     cat <<CONF
-fastcgi.server += ( "" => (( $(lighttpd_address "$to"), "check-local" => "disable" )) )
+fastcgi.server += ( "" => (( $(lighttpd_to), "check-local" => "disable" )) )
 CONF
   elif [ -n "$to" ]; then
     cat <<CONF
 fastcgi.server += (
-  ".php" => (( $(lighttpd_address "$to") )),
-  "/ping" => (( $(lighttpd_address "$to"), "check-local" => "disable" )),
-  "/status" => (( $(lighttpd_address "$to"), "check-local" => "disable" )) )
+  ".php" => (( $(lighttpd_to) )),
+  "/ping" => (( $(lighttpd_to), "check-local" => "disable" )),
+  "/status" => (( $(lighttpd_to), "check-local" => "disable" )) )
 CONF
   fi
   settings '%s = %s'
