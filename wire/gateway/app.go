@@ -249,9 +249,14 @@ func (a *App) bodyFailed(w http.ResponseWriter, r *http.Request, x *Exchange, er
 	}
 }
 
-// malformed reports whether a body broke off by what is in it, and not by the
-// end of the connection. In HTTP/2 what is wrong with it ends that.
+// malformed reports whether a body broke off by what is in it, and not because
+// the client went away. The server of HTTP/2 resets the stream of a body that is
+// longer than its content-length, which looks as if the client had gone, and has
+// no type for the error that says so.
 func malformed(r *http.Request, err error) bool {
+	if r.ProtoMajor > 1 {
+		return strings.Contains(err.Error(), "declared") && strings.Contains(err.Error(), "Content-Length")
+	}
 	var gone net.Error
-	return r.ProtoMajor == 1 && r.Context().Err() == nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &gone)
+	return r.Context().Err() == nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &gone)
 }
