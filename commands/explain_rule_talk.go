@@ -77,6 +77,10 @@ An honest answer. Send one request after the other on a connection, and ask get-
 		{wire.RuleNoEnd, `
 The worker died, or ran into a limit: what came is not complete, even if it looks so. nginx passes it on with status 200.`,
 			exAsked + exOutput + "< ! fin\n"},
+		{wire.RuleLostAtClose, `
+The application does what it was told. The mistake is the web server's: it has sent a request over a connection that an
+earlier one, which is named, let the application close.`,
+			exAsked + "> BEGIN_REQUEST id=2 role=RESPONDER flags=0\n" + exAnswer + exEnd + "< ! fin\n"},
 		{wire.RuleAbortUnanswered, `
 Most servers do not heed ABORT_REQUEST while a script runs. A web server that needs the connection again has to close it
 instead.`,

@@ -80,6 +80,7 @@ const (
 	RuleUnknownTypeAnswer RuleID = "unknown-type-answer"
 	RuleMultiplexRefused  RuleID = "multiplex-refused"
 	RuleNoEnd             RuleID = "no-end"
+	RuleLostAtClose       RuleID = "lost-at-close"
 	RuleAbortUnanswered   RuleID = "abort-unanswered"
 	RuleKeepConn          RuleID = "keep-conn"
 	RuleResponseHeader    RuleID = "response-header"
@@ -133,6 +134,7 @@ var rules = []Rule{
 	{RuleUnknownTypeAnswer, "4.2", Must, "A management record of an unknown type is answered with UNKNOWN_TYPE, which names that type, and nothing else is."},
 	{RuleMultiplexRefused, "5.5", Note, "The application takes one request at a time on this connection."},
 	{RuleNoEnd, "5.5", Must, "Every request is ended by END_REQUEST before the application closes the connection."},
+	{RuleLostAtClose, "3.5", Note, "After a request without KEEP_CONN the application closes the connection, and what else is open on it is lost."},
 	{RuleAbortUnanswered, "5.4", Must, "ABORT_REQUEST is answered with END_REQUEST."},
 	{RuleKeepConn, "5.1", Must, "The application closes the connection after the answer when KEEP_CONN is not set, and only then."},
 	{RuleResponseHeader, "6.2", Must, "STDOUT begins with a CGI response header that an empty line ends."},

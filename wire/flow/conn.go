@@ -47,6 +47,8 @@ type Conn struct {
 	seq      int
 	kept     bool              // the last request that ended had KEEP_CONN
 	due      bool              // the application has to close: no request is left, and the last had no KEEP_CONN
+	mayClose bool              // the application may: a request has ended that had no KEEP_CONN, or whose flags were not seen
+	released uint16            // the id of the last request with which it was told so; 0: none
 	pairs    int               // bytes in the pair buffers of all requests
 	asked    map[string]int    // names of GET_VALUES that were not answered yet
 	asks     int               // GET_VALUES that were not answered yet
@@ -112,7 +114,7 @@ func (c *Conn) Close(at time.Time, how CloseKind, err error, emit func(*Event)) 
 	if closer(how) == wire.ToServer {
 		c.unanswered(h, how)
 	}
-	if how == CloseByApp && len(open) == 0 && c.kept {
+	if how == CloseByApp && len(open) == 0 && c.kept && !c.mayClose {
 		c.report(h, nil, wire.RuleKeepConn, "the application closed a connection that it was asked to keep")
 	}
 	c.start(h, KindClosed)

@@ -417,3 +417,29 @@ func TestEndCut(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsUnseen: whether the application may close, or has to, is not known
+// after a request whose flags were not seen; so nothing is said about it.
+func TestFlagsUnseen(t *testing.T) {
+	t.Parallel()
+	end := func(id uint16) []byte { return wire.EndRecord(id, 0, wire.RequestComplete).Append(nil) }
+	kept := func(id uint16) []byte { return wire.BeginRecord(id, wire.Responder, wire.KeepConn).Append(nil) }
+	output := wire.NewRecord(wire.TypeStdout, 1, nil).Append(nil)
+	for name, steps := range map[string][]step{
+		"it goes on":                  {toServer(output, end(1)), toApp(kept(2)), toServer(end(2))},
+		"it closes under another":     {toServer(output, end(1)), toApp(kept(2))},
+		"the end was not seen either": {toServer(output), toApp(kept(1))},
+	} {
+		var c Conn
+		emit := func(e *Event) {
+			if e.Kind == KindFinding && (e.Finding.Rule == wire.RuleKeepConn || e.Finding.Rule == wire.RuleNoEnd || e.Finding.Rule == wire.RuleLostAtClose) {
+				t.Errorf("%s: %s: %s", name, e.Finding.Rule, e.Finding.Detail)
+			}
+		}
+		c.Lost(wire.ToApp, -1, time.Time{}, emit)
+		for _, s := range steps {
+			c.Feed(s.dir, time.Time{}, s.data, emit)
+		}
+		c.Close(time.Time{}, CloseByApp, nil, emit)
+	}
+}

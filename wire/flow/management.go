@@ -91,9 +91,9 @@ func unknownType(c *Conn, h *half, _ *Request, content []byte) {
 }
 
 // unanswered reports the management records that the application has left
-// without an answer when it closed the connection.
+// without an answer when it closed the connection, unless it may close.
 func (c *Conn) unanswered(h *half, how CloseKind) {
-	if c.unseen(nil) {
+	if c.unseen(nil) || c.mayClose {
 		return
 	}
 	h.cur.RequestID = 0

@@ -142,8 +142,9 @@ func endRequestBody(c *Conn, h *half, r *Request, content []byte) {
 	if r.late {
 		c.report(h, r, wire.RuleKeepConn, "the application did not close after a request without KEEP_CONN")
 	}
+	begun := r.begun
 	c.requestEnded(h, r, h.cur.at)
-	c.due = len(c.active) == 0 && !c.kept
+	c.due = len(c.active) == 0 && begun && !c.kept
 }
 
 // endCut ends the request of an END_REQUEST of which a part was sent and is

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -80,6 +81,7 @@ func (c *Conn) resolve(h *half) *Request {
 			return r
 		}
 		c.requestEnded(h, r, h.cur.at) // its end is among what was not seen
+		c.mayClose = true              // and so are its flags
 	}
 	// Of an id that was used before, what comes after its end is late; unless
 	// nobody could have seen that it was used again.
@@ -119,6 +121,12 @@ func (c *Conn) requestEnded(h *half, r *Request, at time.Time) {
 	c.ev.Request = r
 	c.send()
 	c.kept = r.Flags&wire.KeepConn != 0
+	if r.Complete && !c.kept {
+		c.mayClose = true
+		if r.begun {
+			c.released = r.ID
+		}
+	}
 	c.dropPairs(&r.pairs)
 	for i := range c.active {
 		if c.active[i] == r {
@@ -141,12 +149,18 @@ func (r *Request) recycle() {
 	requests.Put(r)
 }
 
-// unfinished reports why r has not ended by the end of the connection.
+// unfinished reports why r has not ended by the end of the connection. "The
+// application closes the connection at the end of a specified request", section
+// 3.5, is a right that the web server gives, whatever else it has open then.
 func (c *Conn) unfinished(h *half, r *Request, how CloseKind) {
 	h.cur.RequestID = r.ID
 	byApp := how == CloseByApp || how == ResetByApp
 	switch {
 	case r.partial || !byApp && how != CloseByServer:
+	case byApp && c.mayClose:
+		if c.released != 0 {
+			c.report(h, r, wire.RuleLostAtClose, fmt.Sprintf("request %d did not ask to keep the connection", c.released))
+		}
 	case byApp && r.Aborted:
 		c.report(h, r, wire.RuleAbortUnanswered, how.String())
 	case byApp:
