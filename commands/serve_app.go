@@ -108,6 +108,9 @@ func appHelp() string {
 }
 
 const appsHelp = `
+echo answers when a body has come whole, and holds it until then in memory and in a temporary file:
+256 MiB of one, 413 if it is longer, and 1 GiB of all, OVERLOADED if it is more.
+
 exec runs the program that SCRIPT_FILENAME names, or DOCUMENT_ROOT and SCRIPT_NAME, which has to be
 in DIR; or PROGRAM for all requests. It starts in its own directory, with the parameters of CGI and
 of HTTP header fields (but not HTTP_PROXY) and a fixed PATH as its environment. Its exit status is

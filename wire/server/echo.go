@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fcgiscope/fcgiscope/wire"
 )
 
-// What echo holds of a body before it answers.
+// What echo holds of a body before it answers; Limits.Held is for all bodies.
 const (
-	echoMemory = 1 << 20 // in memory: as much as nginx lets through if nobody says otherwise
+	echoMemory = 64 << 10 // in memory
 	echoMax    = 256 << 20
 )
 
@@ -23,8 +25,15 @@ const (
 // (section 6.4), and nginx sends no more of a body as soon as it has a response
 // header.
 func echo(_ context.Context, x *Exchange) {
-	stdin, err := holdBody(x.Stdin, echoMemory, echoMax)
-	if failed := (*failedError)(nil); errors.As(err, &failed) {
+	body := &accounted{r: x.Stdin, total: &x.c.srv.held, most: int64(x.c.srv.limits.Held)}
+	defer body.giveBack()
+	stdin, err := holdBody(body, echoMemory, echoMax)
+	var failed *failedError
+	switch {
+	case err == errHeld:
+		x.c.report(x.ID, fmt.Errorf("refused: more than %d bytes of bodies are held over all requests", x.c.srv.limits.Held))
+		x.c.end(x, refusedError(wire.Overloaded))
+	case errors.As(err, &failed):
 		x.c.fail(x, failed.status, failed.why)
 	}
 	if err != nil {

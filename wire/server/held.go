@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 )
 
 // A heldBody is one that has come whole. It is read once, and closed.
@@ -54,3 +55,26 @@ func (h *heldBody) close() {
 		_ = os.Remove(h.file.Name())
 	}
 }
+
+// An accounted reader counts what it reads towards a total, and fails with
+// errHeld when that is more than most.
+type accounted struct {
+	r     io.Reader
+	total *atomic.Int64
+	most  int64
+	n     int64 // of the total
+}
+
+var errHeld = errors.New("server: too many bytes of bodies are held")
+
+// Read implements io.Reader.
+func (a *accounted) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	a.n += int64(n)
+	if a.total.Add(int64(n)) > a.most {
+		return n, errHeld
+	}
+	return n, err
+}
+
+func (a *accounted) giveBack() { a.total.Add(-a.n) }

@@ -16,6 +16,7 @@ const (
 	DefaultPairs           = 10000
 	DefaultStdinBuffer     = 128 << 10
 	DefaultBuffered        = 64 << 20
+	DefaultHeld            = 1 << 30
 	DefaultIdleTime        = 5 * time.Minute
 	DefaultParamsTime      = time.Minute
 	DefaultWriteTime       = time.Minute
@@ -50,6 +51,10 @@ type Limits struct {
 	// Buffered is how many bytes of PARAMS, STDIN and DATA are kept over all
 	// requests. A request that would need more is answered with OVERLOADED.
 	Buffered int
+	// Held is how many bytes of bodies the app echo holds over all requests, in
+	// memory and in temporary files: it answers when a body has come whole. A
+	// request that would need more is answered with OVERLOADED.
+	Held int
 	// IdleTime is how long a connection may send nothing while something is due
 	// from it: a request, or the rest of one.
 	IdleTime time.Duration
@@ -92,6 +97,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Pairs, DefaultPairs)
 	number(&l.StdinBuffer, DefaultStdinBuffer)
 	number(&l.Buffered, DefaultBuffered)
+	number(&l.Held, DefaultHeld)
 	duration(&l.IdleTime, DefaultIdleTime)
 	duration(&l.ParamsTime, DefaultParamsTime)
 	duration(&l.WriteTime, DefaultWriteTime)

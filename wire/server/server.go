@@ -78,6 +78,7 @@ type Server struct {
 	begun    atomic.Int64 // requests
 	inFlight atomic.Int64 // requests that have not been released
 	buffered atomic.Int64 // bytes of input that are kept
+	held     atomic.Int64 // bytes of bodies that echo keeps
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
