@@ -49,7 +49,7 @@ func startGateway(t testing.TB, args ...string) *gatewayUnderTest {
 		return <-code
 	})
 	t.Cleanup(func() { g.stop() })
-	eventually(t, "gateway listens", func() bool {
+	wiretest.Eventually(t, "gateway listens", func() bool {
 		_, at, ok := strings.Cut(g.stderr.String(), " on http")
 		g.url, _, _ = strings.Cut("http"+at, "\n")
 		return ok && strings.Contains(at, "\n") || len(code) > 0
@@ -278,7 +278,7 @@ const d = new DataTransfer(); d.items.add(new File([new Uint8Array(300000)], "ze
 			t.Fatal(err)
 		}
 		// Its processes may end a little later than it does.
-		defer eventually(t, "chromium is gone", func() bool { return os.RemoveAll(profile) == nil })
+		defer wiretest.Eventually(t, "chromium is gone", func() bool { return os.RemoveAll(profile) == nil })
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile,
 			"--virtual-time-budget=5000", "--dump-dom", g.url+page).Output()

@@ -83,7 +83,7 @@ func TestGatewayApplicationEnds(t *testing.T) {
 	}
 	code, said := gatewayEnds(t, socket, "--listen", "127.0.0.1:0",
 		"--spawn", fmt.Sprintf("sh -c 'echo $$ >%s; exec %s serve hello -s --listen %s'", pidFile, exe, socket))
-	eventually(t, "it serves", func() bool { return strings.Contains(said.String(), "serving ") || len(code) > 0 })
+	wiretest.Eventually(t, "it serves", func() bool { return strings.Contains(said.String(), "serving ") || len(code) > 0 })
 	b, err := os.ReadFile(pidFile)
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)

@@ -16,10 +16,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/urfave/cli/v2"
+
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(wiretest.NoLeaks(m), map[string]func(){
 		"fcgiscope": func() {
 			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			os.Exit(Main(ctx, os.Args, OS()))

@@ -57,12 +57,12 @@ func TestServeSignals(t *testing.T) {
 			t.Parallel()
 			socket := filepath.Join(wiretest.SocketDir(t), "app")
 			cmd, said := runProcess(t, "fcgiscope", "serve", "echo", "--listen", socket)
-			eventually(t, "serve listens", func() bool { return strings.Contains(said.String(), "\n") })
+			wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(said.String(), "\n") })
 			c := dialServe(t, socket)
 			c.begin(1, wire.KeepConn, "REQUEST_URI=/late")
 			c.values()
 			cmd.Process.Signal(syscall.SIGTERM)
-			eventually(t, "nobody is let in", func() bool {
+			wiretest.Eventually(t, "nobody is let in", func() bool {
 				other, err := net.Dial("unix", socket)
 				if err == nil {
 					other.Close()
@@ -114,7 +114,7 @@ func TestServeSocketActivation(t *testing.T) {
 	dir := wiretest.SocketDir(t)
 	sockets := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
 	cmd, said := runProcess(t, "systemd-socket-activate", "-l", sockets[0], "-l", sockets[1], exe, "serve", "hello")
-	eventually(t, "it listens", func() bool { return strings.Count(said.String(), "Listening on") == 2 })
+	wiretest.Eventually(t, "it listens", func() bool { return strings.Count(said.String(), "Listening on") == 2 })
 	for _, socket := range sockets {
 		if got := runMain(t, "", "request", socket, "/"); got.stdout != "Hello from fcgiscope.\n" {
 			t.Errorf("%+v", got)
@@ -136,7 +136,7 @@ func TestServeLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := runtime.NumGoroutine()
-	opened := descriptors(t, os.Getpid())
+	opened := len(wiretest.Descriptors(t, os.Getpid()))
 	for _, app := range []string{"echo", "upload", "slow", "big", "exec"} {
 		t.Run(app, func(t *testing.T) {
 			args := []string{app, "--listen", filepath.Join(dir, app), "--record", filepath.Join(dir, app+".pcapng")}
@@ -174,18 +174,16 @@ func TestServeLeavesNothing(t *testing.T) {
 			}
 			leaving.Wait()
 			if app == "exec" {
-				eventually(t, "the programs of the others are killed, and that is said", func() bool {
-					for _, pid := range children(t, os.Getpid()) {
-						if n, err := strconv.Atoi(pid); err == nil {
-							syscall.Kill(n, syscall.SIGKILL)
-						}
+				wiretest.Eventually(t, "the programs of the others are killed, and that is said", func() bool {
+					for _, pid := range wiretest.Children(t, os.Getpid()) {
+						syscall.Kill(pid, syscall.SIGKILL)
 					}
 					return strings.Count(s.stderr.String(), "was ended by signal 9") >= 6
 				})
 			}
 			stopped := make(chan int, 1)
 			go func() { stopped <- s.stop() }()
-			eventually(t, "nobody is let in", func() bool { _, err := os.Stat(s.addr); return err != nil })
+			wiretest.Eventually(t, "nobody is let in", func() bool { _, err := os.Stat(s.addr); return err != nil })
 			close(gone)
 			staying.Wait()
 			if code := <-stopped; code != 0 {
@@ -199,14 +197,14 @@ func TestServeLeavesNothing(t *testing.T) {
 			t.Log(left)
 		}
 	}()
-	eventually(t, "nothing is left", func() bool {
+	wiretest.Eventually(t, "nothing is left", func() bool {
 		if n := runtime.NumGoroutine(); n > before {
 			stacks := make([]byte, 64<<10)
 			left = fmt.Sprintf("%d goroutines, %d before:\n%s", n, before, stacks[:runtime.Stack(stacks, true)])
 			return false
 		}
-		open, programs := descriptors(t, os.Getpid()), children(t, os.Getpid())
-		left = fmt.Sprintf("%d descriptors, %d before; programs: %q", open, opened, programs)
+		open, programs := len(wiretest.Descriptors(t, os.Getpid())), wiretest.Children(t, os.Getpid())
+		left = fmt.Sprintf("%d descriptors, %d before; programs: %d", open, opened, programs)
 		return open <= opened && len(programs) == 0
 	})
 }
@@ -270,7 +268,7 @@ func TestServeAbuse(t *testing.T) {
 		cmd.Wait()
 	}()
 	pid := cmd.Process.Pid
-	eventually(t, "serve listens", func() bool {
+	wiretest.Eventually(t, "serve listens", func() bool {
 		c, err := net.Dial("unix", socket)
 		if err == nil {
 			c.Close()
@@ -278,9 +276,9 @@ func TestServeAbuse(t *testing.T) {
 		return err == nil
 	})
 	idle := 0
-	eventually(t, "nothing is open", func() bool {
+	wiretest.Eventually(t, "nothing is open", func() bool {
 		before := idle
-		idle = descriptors(t, pid)
+		idle = len(wiretest.Descriptors(t, pid))
 		return idle == before
 	})
 	for i := range 30 {
@@ -302,37 +300,10 @@ func TestServeAbuse(t *testing.T) {
 		}
 		c.Close()
 	}
-	eventually(t, "no program is left", func() bool { return len(children(t, pid)) == 0 })
-	eventually(t, "no descriptor is left", func() bool { return descriptors(t, pid) <= idle+2 }) // the poller's, and /dev/null
+	wiretest.Eventually(t, "no program is left", func() bool { return len(wiretest.Children(t, pid)) == 0 })
+	wiretest.Eventually(t, "no descriptor is left", func() bool { return len(wiretest.Descriptors(t, pid)) <= idle+2 }) // the poller's, and /dev/null
 	cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v, it said %s", err, said)
 	}
-}
-
-func descriptors(t *testing.T, pid int) int {
-	t.Helper()
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
-
-// children returns the processes that pid has started and not collected.
-func children(t *testing.T, pid int) []string {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no list of children: %v", err)
-	}
-	var list []string
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // the thread has ended
-		}
-		list = append(list, strings.Fields(string(b))...)
-	}
-	return list
 }

@@ -47,18 +47,6 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// eventually waits until cond holds, for at most 10 s.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
-}
-
 // startServe runs serve with args, which name a --listen.
 func startServe(t testing.TB, args ...string) *serving {
 	t.Helper()
@@ -74,7 +62,7 @@ func startServe(t testing.TB, args ...string) *serving {
 	})
 	s.stop = once
 	t.Cleanup(func() { once() })
-	eventually(t, "serve listens", func() bool { return strings.Contains(s.stderr.String(), "\n") })
+	wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(s.stderr.String(), "\n") })
 	line, _, _ := strings.Cut(s.stderr.String(), "\n")
 	_, addr, ok := strings.Cut(line, " on ")
 	if !ok {
@@ -342,7 +330,7 @@ func TestServeSpawned(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it has started", func() bool { b, err := os.ReadFile(pidFile); return err == nil && len(b) > 1 })
+			wiretest.Eventually(t, "it has started", func() bool { b, err := os.ReadFile(pidFile); return err == nil && len(b) > 1 })
 			b, err := os.ReadFile(pidFile)
 			if err != nil {
 				t.Fatal(err)
@@ -361,13 +349,7 @@ func TestServeSpawned(t *testing.T) {
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v, it said %s", err, said)
 			}
-			eventually(t, "serve has ended", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH || zombie(pid) })
+			wiretest.Eventually(t, "serve has ended", func() bool { return !wiretest.Alive(pid) })
 		})
 	}
-}
-
-// zombie: it has ended, and whoever adopted it has not noticed.
-func zombie(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || strings.Contains(string(b), ") Z ")
 }

@@ -155,14 +155,14 @@ func TestServeMaxConns(t *testing.T) {
 func TestServeAllow(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, "echo", "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--allow", "::1")
-	eventually(t, "both are served", func() bool { return strings.Count(s.stderr.String(), "\n") == 2 })
+	wiretest.Eventually(t, "both are served", func() bool { return strings.Count(s.stderr.String(), "\n") == 2 })
 	_, six, _ := strings.Cut(strings.Split(s.stderr.String(), "\n")[1], " on tcp:")
 	dialServe(t, six).values()
 	c := dialServe(t, s.addr)
 	if _, err := c.ReadRecord(); err == nil {
 		t.Error("127.0.0.1 is let in")
 	}
-	eventually(t, "it is told", func() bool { return strings.Contains(s.stderr.String(), "is not among the allowed addresses") })
+	wiretest.Eventually(t, "it is told", func() bool { return strings.Contains(s.stderr.String(), "is not among the allowed addresses") })
 }
 
 // TestServeDrains: requests that have begun are answered after an interrupt,
@@ -175,7 +175,7 @@ func TestServeDrains(t *testing.T) {
 	c.values()
 	code := make(chan int, 1)
 	go func() { code <- s.stop() }()
-	eventually(t, "nobody is let in", func() bool {
+	wiretest.Eventually(t, "nobody is let in", func() bool {
 		other, err := net.Dial("tcp", s.addr)
 		if err == nil {
 			other.Close()
@@ -204,12 +204,12 @@ func TestServeInterruptedTwice(t *testing.T) {
 	defer cancel()
 	code := make(chan int, 1)
 	go func() { code <- Main(ctx, []string{"fcgiscope", "serve", "echo", "--listen", path}, env) }()
-	eventually(t, "serve listens", func() bool { return strings.Contains(stderr.String(), "\n") })
+	wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(stderr.String(), "\n") })
 	c := dialServe(t, path)
 	c.begin(1, wire.KeepConn)
 	c.values()
 	cancel()
-	eventually(t, "it ends", func() bool {
+	wiretest.Eventually(t, "it ends", func() bool {
 		select {
 		case interrupts <- os.Interrupt: // the first may count as the one before
 		default:

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,11 @@ type talk struct{ ToApp, ToServer string }
 func TestStraceLive(t *testing.T) {
 	needTool(t, "strace")
 	peer := wiretest.RealPeer(t, "php-fpm", fmt.Sprint("children=", liveWorkers))
-	workers := children(t, peer["pid"])
+	pid, err := strconv.Atoi(peer["pid"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	workers := wiretest.Children(t, pid)
 	for _, options := range straceOptions {
 		t.Run(options, func(t *testing.T) {
 			kept := dialLive(t, peer["unix"])
@@ -84,23 +89,13 @@ func sorted(talks []talk) []talk {
 	return slices.SortedFunc(slices.Values(talks), func(a, b talk) int { return strings.Compare(a.ToApp, b.ToApp) })
 }
 
-// children returns the child processes of one.
-func children(t *testing.T, pid string) []string {
-	t.Helper()
-	list, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
-	if err != nil {
-		t.Skip(err)
-	}
-	return strings.Fields(string(list))
-}
-
 // startStrace attaches strace to processes and returns the file that it writes.
-func startStrace(t *testing.T, options string, pids []string) (file string, stop func()) {
+func startStrace(t *testing.T, options string, pids []int) (file string, stop func()) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "trace")
 	args := append(strings.Fields(options), "-s", "65535", "-o", file)
 	for _, pid := range pids {
-		args = append(args, "-p", pid)
+		args = append(args, "-p", strconv.Itoa(pid))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), liveWait)
 	cmd := exec.CommandContext(ctx, "strace", args...)

@@ -5,7 +5,6 @@ package fpm_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,11 +13,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/cgi"
 	"github.com/fcgiscope/fcgiscope/wire/client"
 	"github.com/fcgiscope/fcgiscope/wire/fpm"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // launch starts a pool that ends with the test. Without php-fpm the test is
@@ -79,18 +78,6 @@ func body(t *testing.T, r *client.Response) string {
 	return string(b)
 }
 
-// eventually waits until ok, for at most 10 s.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
 // TestLaunch: a pool from its start to its end, of which nothing is left.
 func TestLaunch(t *testing.T) {
 	t.Parallel()
@@ -107,7 +94,7 @@ func TestLaunch(t *testing.T) {
 	if info, err := os.Stat(p.Addr().Address); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("socket: %v, %v", info, err)
 	}
-	eventually(t, "the script's line is in the log", func() bool { return strings.Contains(log.String(), "to the log") })
+	wiretest.Eventually(t, "the script's line is in the log", func() bool { return strings.Contains(log.String(), "to the log") })
 	if err := p.Err(); err != nil {
 		t.Errorf("it runs, but: %v", err)
 	}
@@ -156,7 +143,7 @@ func TestMasterKilled(t *testing.T) {
 	if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is done", func() bool {
+	wiretest.Eventually(t, "it is done", func() bool {
 		select {
 		case <-p.Done():
 			return true
@@ -167,16 +154,7 @@ func TestMasterKilled(t *testing.T) {
 	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("error %v", err)
 	}
-	eventually(t, "the worker has ended", func() bool {
-		return errors.Is(syscall.Kill(int(s.Processes[0].PID), 0), syscall.ESRCH) || isZombie(s.Processes[0].PID)
-	})
-}
-
-// isZombie reports whether a process has ended and only waits for init to
-// notice, which in a container may be never.
-func isZombie(pid int64) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && strings.Contains(string(b), ") Z ")
+	wiretest.Eventually(t, "the worker has ended", func() bool { return !wiretest.Alive(int(s.Processes[0].PID)) })
 }
 
 // TestLaunchErrors: what the user is told, and that nothing is left.

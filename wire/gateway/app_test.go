@@ -23,7 +23,8 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
-// front serves h by HTTP, and says what became of the requests.
+// front serves h by HTTP until the end of the test, and says what became of the
+// requests.
 func front(t *testing.T, h http.Handler) (url string, done chan *Exchange) {
 	t.Helper()
 	done = make(chan *Exchange, 64)
@@ -32,7 +33,10 @@ func front(t *testing.T, h http.Handler) (url string, done chan *Exchange) {
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
 	s.Start()
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.Close()
+		close(done)
+	})
 	return s.URL, done
 }
 

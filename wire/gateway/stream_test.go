@@ -129,6 +129,7 @@ func TestStreams(t *testing.T) {
 		}
 	})})
 	pr, pw := io.Pipe()
+	defer pw.Close() // the client looks whether more comes than it has promised
 	req, err := http.NewRequest("POST", url, pr)
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,6 @@ func TestPanic(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			leaks(t)
 			var log errorLog
 			p := connect(t, &Server{Handler: tt.handler, ErrorLog: log.add})
 			for range 2 {
@@ -90,7 +89,6 @@ func TestPanic(t *testing.T) {
 
 // TestEarlyAnswer: an answer before the body was read is not lost to a reset.
 func TestEarlyAnswer(t *testing.T) {
-	leaks(t)
 	p := connect(t, &Server{Handler: func(_ context.Context, x *Exchange) { x.Respond(413, "no") }})
 	p.begin(1, wire.Responder, 0)
 	p.flush()
@@ -124,7 +122,6 @@ func TestPeerGone(t *testing.T) {
 	for name, conn := range map[string]func(*testing.T, *Server) *peer{"unix": connect, "pipe": connectPipe} {
 		for _, complete := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, complete), func(t *testing.T) {
-				leaks(t)
 				began, cause := make(chan struct{}, 2), make(chan error, 2)
 				s := &Server{Limits: Limits{HalfCloseTime: -1}, Handler: func(ctx context.Context, x *Exchange) {
 					began <- struct{}{}

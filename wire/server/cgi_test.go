@@ -3,17 +3,16 @@
 package server
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // script writes a program for /bin/sh and returns its path.
@@ -93,7 +92,6 @@ func TestCGI(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leaks(t)
 			p := connect(t, &Server{Handler: (&CGI{Root: dir}).Handle})
 			p.request(1, wire.KeepConn, "body", "SCRIPT_FILENAME="+dir+"/"+tt.script)
 			a := p.answer(1)
@@ -236,24 +234,10 @@ while :; do sleep 0.2; done`)
 			ids := pids(p)
 			tt.do(t, p)
 			for _, pid := range ids {
-				for deadline := time.Now().Add(20 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatalf("process %d is alive", pid)
-					}
-				}
+				wiretest.Eventually(t, "the programs have ended", func() bool { return !wiretest.Alive(pid) })
 			}
 		})
 	}
-}
-
-// alive reports whether a process runs; a zombie that nobody waits for yet does
-// not.
-func alive(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
 // TestCGIStreams: large bodies both ways at the same time, and output as it comes.

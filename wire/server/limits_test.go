@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 func repeat(n int, r wire.Record) []byte { return bytes.Repeat(r.Append(nil), n) }
@@ -265,11 +266,7 @@ func TestLimitWriteTime(t *testing.T) {
 	p.SetReadDeadline(time.Now().Add(20 * time.Second))
 	p.Conn.Read(make([]byte, 1)) // it has begun
 	// What fits into the buffers of the socket, and then the end.
-	for end := time.Now().Add(20 * time.Second); v.sockets() > 1; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the server keeps connections of peers that do not read")
-		}
-	}
+	wiretest.Eventually(t, "the connections of peers that do not read are closed", func() bool { return v.sockets() <= 1 })
 	if n, err := io.Copy(io.Discard, p.Conn); err != nil || n > 4*mib {
 		t.Errorf("read %d bytes, %v", n, err)
 	}
@@ -366,16 +363,11 @@ func TestLimitHalfCloseTime(t *testing.T) {
 	v.grownAtMost(12 * mib)
 	// Their handlers end too: there is room for another request.
 	p := v.dial()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	wiretest.Eventually(t, "the handlers have ended", func() bool {
 		p.begin(1, wire.Responder, wire.KeepConn)
 		p.send(wire.AbortRecord(1))
-		if a := p.answer(1); a.end.Status == wire.RequestComplete {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the handlers do not end")
-		}
-	}
+		return p.answer(1).end.Status == wire.RequestComplete
+	})
 }
 
 // BenchmarkIdleConns measures what a kept connection that is idle costs, in

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -177,21 +176,6 @@ func (p *peer) alive() {
 	if rec := p.next(); rec.Type != wire.TypeGetValuesResult {
 		p.t.Fatalf("%+v; want GET_VALUES_RESULT", rec)
 	}
-}
-
-// leaks checks at the end of the test that no goroutine is left.
-func leaks(t *testing.T) {
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for range 500 {
-			if runtime.NumGoroutine() <= before {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		buf := make([]byte, 64<<10)
-		t.Errorf("goroutines: %d, then %d\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
-	})
 }
 
 func TestEcho(t *testing.T) {

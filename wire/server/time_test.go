@@ -274,7 +274,6 @@ func TestContext(t *testing.T) {
 
 func TestShutdown(t *testing.T) {
 	t.Run("drains", func(t *testing.T) {
-		leaks(t)
 		release := make(chan struct{})
 		s := &Server{Handler: func(ctx context.Context, x *Exchange) { <-release; hello(ctx, x) }}
 		ln := listen(t)
@@ -305,7 +304,6 @@ func TestShutdown(t *testing.T) {
 		}
 	})
 	t.Run("has a limit", func(t *testing.T) {
-		leaks(t)
 		s := &Server{Handler: func(ctx context.Context, x *Exchange) { <-ctx.Done() }}
 		p := connect(t, s)
 		p.request(1, wire.KeepConn, "")
@@ -317,7 +315,6 @@ func TestShutdown(t *testing.T) {
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		leaks(t)
 		var returned atomic.Bool
 		s := &Server{Handler: func(ctx context.Context, x *Exchange) {
 			<-ctx.Done()

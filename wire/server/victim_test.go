@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // The limits are tested on a server in a process of its own, whose memory is
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveLimits(config))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(wiretest.NoLeaks(m).Run())
 }
 
 func serveLimits(config string) error {
@@ -120,13 +121,8 @@ func newVictim(t testing.TB, handler string, limits Limits) *victim {
 // listens on, and those of its peers.
 func (v *victim) sockets() (n int) {
 	v.t.Helper()
-	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", v.pid))
-	if err != nil || len(links) == 0 {
-		v.t.Fatalf("%d descriptors, %v", len(links), err)
-	}
-	for _, link := range links {
-		fd, _ := strconv.Atoi(filepath.Base(link))
-		if to, _ := os.Readlink(link); fd > 2 && strings.HasPrefix(to, "socket:") {
+	for _, d := range wiretest.Descriptors(v.t, v.pid) {
+		if d.Number > 2 && strings.HasPrefix(d.Target, "socket:") {
 			n++
 		}
 	}

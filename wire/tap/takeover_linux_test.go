@@ -253,7 +253,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(victimPath); path != "" {
 		os.Exit(victim(path, os.Getenv(victimStep)))
 	}
-	os.Exit(m.Run())
+	os.Exit(wiretest.NoLeaks(m).Run())
 }
 
 // victim takes over and gives back, and kills itself at a step; "": never, but

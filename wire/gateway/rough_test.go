@@ -2,56 +2,17 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
-
-// TestMain fails when goroutines of the package, or of the client, outlive the
-// tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		if left := leftover(5 * time.Second); left != "" {
-			fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-// leftover waits until no goroutine runs code of ours.
-func leftover(limit time.Duration) string {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	var left string
-	for start := time.Now(); time.Since(start) < limit; <-tick.C {
-		buf := make([]byte, 1<<20)
-		buf = buf[:runtime.Stack(buf, true)]
-		left = ""
-		for stack := range strings.SplitSeq(string(buf), "\n\n") {
-			for _, owner := range []string{"gateway.(*", "client.(*Conn)", "client.(*Response)", "client.(*Pool)"} {
-				if strings.Contains(stack, owner) {
-					left += stack + "\n\n"
-					break
-				}
-			}
-		}
-		if left == "" {
-			return ""
-		}
-	}
-	return left
-}
 
 // TestRoughClients: clients that stop reading, stop sending, and go at any time
 // leave nothing behind; those that behave get whole answers.
@@ -113,7 +74,7 @@ func TestRoughClients(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "nothing is at work", func() bool {
+	wiretest.Eventually(t, "nothing is at work", func() bool {
 		s := pool.Stats()
 		return s.Open == s.Idle && s.Waiting == 0
 	})
@@ -194,17 +155,5 @@ func TestDyingApplication(t *testing.T) {
 	if whole == 0 {
 		t.Error("nobody got an answer")
 	}
-	eventually(t, "nothing is at work", func() bool { s := pool.Stats(); return s.Open == s.Idle })
-}
-
-// eventually waits until cond holds, for at most 10 s.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
+	wiretest.Eventually(t, "nothing is at work", func() bool { s := pool.Stats(); return s.Open == s.Idle })
 }
