@@ -220,6 +220,9 @@ func (g *gatewayRun) serve(ctx context.Context) error {
 		ErrorLog:          log.New(quiet{}, "", 0), // what clients do wrong
 		TLSConfig:         g.tls,
 		Protocols:         new(http.Protocols),
+		// Who reads nothing of a connection does not learn either that an answer
+		// broke off; a little later, so that what is logged is that.
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: time.Duration(g.o.limits.send) * 9 / 8},
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(g.tls != nil)

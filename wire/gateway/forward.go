@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -123,10 +122,8 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	}
 	var closed *client.ClosedError
 	switch {
-	case errors.Is(unsent, os.ErrDeadlineExceeded):
-		x.Why = "the client did not take the answer in time"
 	case unsent != nil, r.Context().Err() != nil:
-		x.Why = "the client closed the connection before the end of the answer"
+		x.Why = whyUnsent(unsent)
 	case errors.As(err, &closed) && length >= 0 && n >= length:
 		_, x.Why = statusOf(err)
 		return // all of it is there

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
 )
@@ -20,7 +23,9 @@ type Front struct {
 	// called by several goroutines at once.
 	Done func(*Exchange)
 	// SendTime is how long a piece of the answer, of 256 KiB at most, may take
-	// to be sent; 0 means DefaultSendTime, less no limit.
+	// to be sent; 0 means DefaultSendTime, less no limit. For clients of HTTP/2
+	// that read nothing at all it needs http.HTTP2Config.WriteByteTimeout, too: a
+	// little more, so that this one comes first.
 	SendTime time.Duration
 }
 
@@ -53,6 +58,9 @@ func (f *Front) end(out *writer) {
 	if x.Status == 0 {
 		x.Status = http.StatusOK
 	}
+	if out.err != nil && x.Why == "" && !errors.Is(out.err, http.ErrBodyNotAllowed) {
+		x.Cut, x.Why = true, whyUnsent(out.err)
+	}
 	x.Took = time.Since(x.Began)
 	if f.Done != nil {
 		f.Done(x)
@@ -70,6 +78,33 @@ type writer struct {
 	limit   time.Duration
 	armed   time.Time
 	begun   bool
+	err     error // the first of writing
+}
+
+// unsent keeps an error of writing, and returns what it means. Where a client of
+// HTTP/2 takes nothing of the whole connection, not even that an answer has
+// broken off, http.HTTP2Config.WriteByteTimeout closes it, which says nothing of
+// the time.
+func (w *writer) unsent(err error) error {
+	if w.limit > 0 && time.Since(w.armed) >= w.limit {
+		err = os.ErrDeadlineExceeded
+	}
+	if w.err == nil {
+		w.err = err
+	}
+	return err
+}
+
+// whyUnsent is what there is to log of an answer that was not sent to its end.
+func whyUnsent(err error) string {
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "the client did not take the answer in time"
+	case errors.As(err, &file):
+		return "the file cannot be read: " + file.Err.Error()
+	}
+	return "the client closed the connection before the end of the answer"
 }
 
 // arm sets the time limit for what is written next. It is not set anew for
@@ -104,6 +139,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.arm()
 	n, err := w.ResponseWriter.Write(p)
 	w.x.Bytes += int64(n)
+	if err != nil {
+		err = w.unsent(err)
+	}
 	return n, err
 }
 
@@ -132,8 +170,11 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 		m, err := io.Copy(w.ResponseWriter, &io.LimitedReader{R: src, N: piece})
 		n += m
 		w.x.Bytes += m
-		if err != nil || m < piece {
-			return n, err
+		if err != nil {
+			return n, w.unsent(err)
+		}
+		if m < piece {
+			return n, nil
 		}
 	}
 	return n, nil
