@@ -34,9 +34,9 @@ func run(ctx context.Context, args []string, env *Env) error {
 	case err != nil:
 		return asProbe(env, line.command, args, err)
 	case line.help && line.command != nil:
-		return writeHelp(env.Stdout, line.command)
+		return writeHelp(env.Stdout, helpColumns(env.Terminal), line.command)
 	case line.help:
-		return writeAppHelp(env.Stdout, app)
+		return writeAppHelp(env.Stdout, helpColumns(env.Terminal), app)
 	}
 	if line, err = loaded(ctx, env, line); err != nil {
 		return err
@@ -95,7 +95,7 @@ func newApp(env *Env, word string) *cli.App {
 		case c.Args().Present():
 			return unknownCommand(app, c.Args().First())
 		}
-		if err := writeAppHelp(env.Stderr, app); err != nil {
+		if err := writeAppHelp(env.Stderr, helpColumns(env.Terminal), app); err != nil {
 			return err
 		}
 		return usagef("no command given")

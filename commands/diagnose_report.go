@@ -199,7 +199,7 @@ func tellCause(env *Env, format, name string) error {
 	}
 	var b bytes.Buffer
 	f.append(&b)
-	return write(env.Stdout, b.Bytes())
+	return write(env.Stdout, fit(b.Bytes(), helpColumns(env.Terminal)))
 }
 
 func printJSON(env *Env, v any) error {

@@ -56,7 +56,7 @@ func explainTopics(env *Env, o explainOptions) error {
 		if o.example {
 			return withHint(usagef("explain: --example: of which topic?"), "fcgiscope explain lists them")
 		}
-		return write(env.Stdout, listTopics(all))
+		return write(env.Stdout, fit(listTopics(all), helpColumns(env.Terminal)))
 	}
 	var b bytes.Buffer
 	for _, word := range o.topics {
@@ -78,7 +78,10 @@ func explainTopics(env *Env, o explainOptions) error {
 			t.append(&b)
 		}
 	}
-	return write(env.Stdout, b.Bytes())
+	if o.example { // for send, and not for a reader
+		return write(env.Stdout, b.Bytes())
+	}
+	return write(env.Stdout, fit(b.Bytes(), helpColumns(env.Terminal)))
 }
 
 // separate puts an empty line between what is printed one after the other.

@@ -80,7 +80,8 @@ func paramTopics() []topic {
 	return all
 }
 
-// serversOf tells what each server makes of the parameter.
+// serversOf tells what each server makes of the parameter; what two of them make
+// in the same way is told once.
 func serversOf(name string, made []madeParam) [][2]string {
 	var facts [][2]string
 	var without []string
@@ -94,7 +95,11 @@ func serversOf(name string, made []madeParam) [][2]string {
 		if made[i].role != wire.Responder {
 			value += " (to an " + made[i].role.String() + ")"
 		}
-		facts = append(facts, [2]string{s.Name, value + ", " + made[i].Source})
+		value += ", " + made[i].Source
+		if same := slices.IndexFunc(facts, func(f [2]string) bool { return f[1] == value }); same >= 0 {
+			value = "as " + facts[same][0]
+		}
+		facts = append(facts, [2]string{s.Name, value})
 	}
 	if len(without) > 0 && len(facts) > 0 {
 		facts = append(facts, [2]string{"not sent by", strings.Join(without, ", ")})

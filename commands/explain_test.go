@@ -28,7 +28,7 @@ func TestExplainTopics(t *testing.T) {
 			t.Errorf("%s %s has %d lines:\n%s", topic.kind, topic.name, len(lines)-1, b.String())
 		}
 		for _, line := range lines {
-			if utf8.RuneCountInString(line) > helpWidth+10 || strings.ContainsAny(line, "\t") || strings.TrimRight(line, " ") != line {
+			if utf8.RuneCountInString(line) > helpWidth || strings.ContainsAny(line, "\t") || strings.TrimRight(line, " ") != line {
 				t.Errorf("%s %s: a line is too long, has a tab or ends in a blank: %q", topic.kind, topic.name, line)
 			}
 		}
@@ -154,9 +154,45 @@ func TestExplainParamExamples(t *testing.T) {
 		}
 	}
 	got := runMain(t, "", "explain", "request-uri")
-	for _, want := range []string{"nginx ", "apache ", "lighttpd ", "caddy ", "not sent by cgi-fcgi"} {
+	for _, want := range []string{"nginx ", "apache ", "lighttpd ", "caddy ", "not sent by  cgi-fcgi"} {
 		if !strings.Contains(got.stdout, "\n  "+want) {
 			t.Errorf("explain request-uri lacks %q:\n%s", want, got.stdout)
+		}
+	}
+}
+
+// unshownFaults are the faults whose examples do not show them: what there is to
+// be seen is no part of a conversation, or too long for a screen.
+var unshownFaults = []string{
+	"sock-missing", "sock-perm", "refused", "backlog-full", "pool-pinned", "allowed-clients", "silent-close", // what a probe sees
+	"timeout-504",                                                  // the same as pool-busy, but for the ping page
+	"params-pad", "big-header", "big-header-apache", "big-garbage", // thousands of bytes
+	"finish-request", // its second answer
+}
+
+// TestExplainFaultExamples: diagnose finds in the example of a fault just that.
+func TestExplainFaultExamples(t *testing.T) {
+	t.Parallel()
+	ping := map[string]bool{}
+	for _, topic := range faultTopics() {
+		if topic.example == exPing {
+			ping[topic.name] = true
+		}
+		got := runMain(t, topic.example, "diagnose", "--capture", "-")
+		shown := strings.Contains(got.stdout, " "+topic.label()+", ")
+		if unshown := slices.Contains(unshownFaults, topic.name); shown == unshown {
+			t.Errorf("%s is shown by its example: %v, want %v:\n%s%s%s", topic.label(), shown, !unshown, topic.example, got.stdout, got.stderr)
+		}
+	}
+	// Without a connection there is nothing else to be sent.
+	for _, r := range diagnose.Rules() {
+		if want := r.Class == diagnose.Unreachable; ping[r.Key] != want {
+			t.Errorf("the example of %s is that of the ping page: %v, want %v", r.Key, ping[r.Key], want)
+		}
+	}
+	for _, name := range unshownFaults {
+		if diagnose.Lookup(name) == nil {
+			t.Errorf("there is no fault %s", name)
 		}
 	}
 }

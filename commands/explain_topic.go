@@ -80,7 +80,7 @@ func (t *topic) append(b *bytes.Buffer) {
 		b.WriteByte('\n')
 	}
 	for _, fact := range facts {
-		writeEntry(b, 14, fact[0], fact[1])
+		writeEntry(b, 15, fact[0], fact[1])
 	}
 	fmt.Fprintf(b, "\nExample (fcgiscope explain %s --example | fcgiscope send ADDR):\n", t.reference())
 	for line := range strings.Lines(t.example) {
@@ -117,7 +117,7 @@ func rulesOf(t *topic) string {
 func appendWrapped(b *bytes.Buffer, indent, text string) {
 	line := indent
 	for word := range strings.FieldsSeq(text) {
-		if line != indent && len([]rune(line))+1+len([]rune(word)) > helpWidth {
+		if line != indent && columnsOf(line)+1+columnsOf(word) > helpWidth {
 			b.WriteString(line + "\n")
 			line = indent
 		}

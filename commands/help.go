@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 )
@@ -16,8 +15,8 @@ const helpWidth = 100
 // flagColumn is where the text of a flag begins.
 const flagColumn = 30
 
-// writeAppHelp prints what there is.
-func writeAppHelp(w io.Writer, app *cli.App) error {
+// writeAppHelp prints what there is, for so many columns.
+func writeAppHelp(w io.Writer, columns int, app *cli.App) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %s\n\nusage: %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", app.Name, app.Usage, app.Name)
 	for _, c := range app.Commands {
@@ -28,14 +27,14 @@ func writeAppHelp(w io.Writer, app *cli.App) error {
 	b.WriteString("\nfcgiscope COMMAND --help explains a command. Flags may come before and after the arguments.\n\nExit codes:\n")
 	for _, row := range exits {
 		if row.code != 0 {
-			writeEntry(&b, 6, fmt.Sprint(row.code), row.meaning)
+			writeEntry(&b, 7, fmt.Sprint(row.code), row.meaning)
 		}
 	}
-	return write(w, b.Bytes())
+	return write(w, fit(b.Bytes(), columns))
 }
 
-// writeHelp prints the help of a command.
-func writeHelp(w io.Writer, c *cli.Command) error {
+// writeHelp prints the help of a command, for so many columns.
+func writeHelp(w io.Writer, columns int, c *cli.Command) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %s\n\nusage: %s\n", c.HelpName, c.Usage, strings.TrimSpace(c.HelpName+" [FLAGS] "+c.ArgsUsage))
 	if c.Description != "" {
@@ -60,7 +59,7 @@ func writeHelp(w io.Writer, c *cli.Command) error {
 			}
 		}
 	}
-	return write(w, b.Bytes())
+	return write(w, fit(b.Bytes(), columns))
 }
 
 // categories returns the headings of flags in the order of their first use;
@@ -134,17 +133,18 @@ func flagTextOf(f cli.DocGenerationFlag) flagText {
 	return t
 }
 
-// writeEntry prints a term and, beginning in a column, its explanation.
+// writeEntry prints a term and, beginning in a column, its explanation. There
+// are two blanks between them at least, by which fit knows them.
 func writeEntry(b *bytes.Buffer, column int, term, text string) {
 	line := "  " + term
-	if utf8.RuneCountInString(line) >= column {
+	if columnsOf(line)+2 > column {
 		b.WriteString(line + "\n")
 		line = ""
 	}
-	line += strings.Repeat(" ", column-utf8.RuneCountInString(line))
+	line += strings.Repeat(" ", column-columnsOf(line))
 	first := true
 	for word := range strings.FieldsSeq(text) {
-		if !first && len([]rune(line))+1+len([]rune(word)) > helpWidth {
+		if !first && columnsOf(line)+1+columnsOf(word) > helpWidth {
 			b.WriteString(line + "\n")
 			line, first = strings.Repeat(" ", column), true
 		}

@@ -31,13 +31,13 @@ func TestHelp(t *testing.T) {
 	app := newTestApp()
 	texts := map[string]string{}
 	var root strings.Builder
-	if err := writeAppHelp(&root, app); err != nil {
+	if err := writeAppHelp(&root, helpWidth, app); err != nil {
 		t.Fatal(err)
 	}
 	texts["fcgiscope"] = root.String()
 	eachCommand(app, func(c *cli.Command) {
 		var b strings.Builder
-		if err := writeHelp(&b, c); err != nil {
+		if err := writeHelp(&b, helpWidth, c); err != nil {
 			t.Fatal(err)
 		}
 		texts[c.HelpName] = b.String()

@@ -23,7 +23,7 @@ func (s *shellSession) helpLine(_ context.Context, l *shellLine) error {
 			return err
 		}
 	}
-	return s.say(b.String())
+	return s.say(string(fit(b.Bytes(), helpColumns(s.env.Terminal))))
 }
 
 func listVerbs(b *bytes.Buffer) {

@@ -150,7 +150,7 @@ func reachRules() []Rule {
 		{
 			ID: "D12", Key: "stale-keepalive", Class: Broken,
 			Symptom: "502 now and then with fastcgi_keep_conn on: prematurely closed, or recv() failed (104)",
-			Wire:    "a request on a connection that was used before gets no byte: {close}",
+			Wire:    "a request on a kept connection gets no byte: {close}",
 			Cause:   "the worker behind the kept connection ended before: pm.max_requests, request_terminate_timeout, a reload",
 			Check:   "it happens on connections that are used again only",
 			Remedy:  "retry once what may be sent twice; keepalive_requests below pm.max_requests",
