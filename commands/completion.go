@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"embed"
 	"fmt"
 	"io"
 	"path"
@@ -15,7 +16,8 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/server"
 )
 
-// completeWord is the hidden first argument by which the shells' scripts ask:
+// completeWord is the hidden first argument with which the scripts in
+// completions/ ask:
 //
 //	fcgiscope complete-words WORD... CURRENT
 //
@@ -23,52 +25,22 @@ import (
 // (The library's own way reads os.Args and the environment of the process.)
 const completeWord = "complete-words"
 
-// scripts is the table of shells, each with the name of the file in which it
-// looks for the script.
-var scripts = []struct{ shell, file, script string }{
-	// bash makes words of what is before and behind : and =, too; what stands
-	// together is put together again, and it gets its last piece of the answer.
-	{"bash", "fcgiscope.bash", `_fcgiscope() {
-  local IFS=$'\n' rest=${COMP_LINE:0:COMP_POINT} words=() word current answer i
-  for ((i = 0; i <= COMP_CWORD; i++)); do
-    word=${COMP_WORDS[i]}
-    [[ $i -eq COMP_CWORD ]] && word=${rest#"${rest%%[![:blank:]]*}"}
-    if [[ $i -gt 0 && $rest != [[:blank:]]* ]]; then
-      words[${#words[@]}-1]+=$word
-    else
-      words+=("$word")
-    fi
-    rest=${rest#*"$word"}
-  done
-  current=${words[${#words[@]}-1]}
-  word=${current##*["$COMP_WORDBREAKS"]}
-  COMPREPLY=()
-  while read -r answer; do
-    COMPREPLY+=("${answer#"${current%"$word"}"}")
-  done < <(fcgiscope ` + completeWord + ` "${words[@]:1}" 2>/dev/null | cut -f1)
-  [[ ${#COMPREPLY[@]} -eq 1 && $COMPREPLY == *[:=] ]] && compopt -o nospace 2>/dev/null
-  return 0
-}
-complete -o bashdefault -o default -F _fcgiscope fcgiscope
-`},
-	{"zsh", "_fcgiscope", `#compdef fcgiscope
-_fcgiscope() {
-  local -a found
-  local line
-  fcgiscope ` + completeWord + ` "${(@)words[2,CURRENT]}" 2>/dev/null | while IFS=$'\t' read -r line text; do
-    found+=("${line//:/\\:}:$text")
-  done
-  if (( $#found )); then _describe 'fcgiscope' found; else _files; fi
-}
-compdef _fcgiscope fcgiscope
-`},
-	{"fish", "fcgiscope.fish", `complete -c fcgiscope -a '(fcgiscope ` + completeWord + ` (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-`},
+// completionFiles holds the shells' scripts, under the names by which the shells
+// find them. (all: because that for zsh begins with an underscore.)
+//
+//go:embed all:completions
+var completionFiles embed.FS
+
+// completionScripts is the table of shells, with their scripts.
+var completionScripts = []struct{ shell, file string }{
+	{"bash", "fcgiscope.bash"},
+	{"zsh", "_fcgiscope"},
+	{"fish", "fcgiscope.fish"},
 }
 
 func completionCommand(env *Env) *cli.Command {
 	var shells []string
-	for _, s := range scripts {
+	for _, s := range completionScripts {
 		shells = append(shells, s.shell)
 	}
 	return &cli.Command{
@@ -87,9 +59,13 @@ Examples:
 			if c.NArg() != 1 {
 				return usagef("completion: want one shell: %s", orList(shells))
 			}
-			for _, s := range scripts {
+			for _, s := range completionScripts {
 				if s.shell == c.Args().First() {
-					return write(env.Stdout, []byte(s.script))
+					script, err := completionFiles.ReadFile(path.Join("completions", s.file))
+					if err != nil {
+						return err
+					}
+					return write(env.Stdout, script)
 				}
 			}
 			return usagef("completion: unknown shell %q, want %s", c.Args().First(), orList(shells))

@@ -183,6 +183,19 @@ type poolStatus struct {
 	err    error // of the kind that gives the exit code
 }
 
+// statuses opens the pools, asks all of them for their status pages, and closes
+// them.
+func (o *fpmTargets) statuses(ctx context.Context, env *Env, full bool) ([]poolStatus, error) {
+	ctx, cancel := o.timing.limit(ctx)
+	defer cancel()
+	pools, err := o.open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	defer pools.close()
+	return pools.statuses(ctx, full), nil
+}
+
 // statuses asks all pools for their status pages.
 func (pools fpmPools) statuses(ctx context.Context, full bool) []poolStatus {
 	results := make([]poolStatus, len(pools))

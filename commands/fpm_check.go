@@ -114,15 +114,12 @@ func checkPools(ctx context.Context, env *Env, o fpmCheckOptions) ([]checkedPool
 	if err != nil {
 		return nil, err
 	}
-	pools, err := o.targets.open(ctx, env)
+	results, err := o.targets.statuses(ctx, env, false)
 	if err != nil {
 		return nil, err
 	}
-	defer pools.close()
-	ctx, cancel := o.targets.timing.limit(ctx)
-	defer cancel()
 	var checked []checkedPool
-	for _, r := range pools.statuses(ctx, false) {
+	for _, r := range results {
 		c := checkedPool{poolStatus: r}
 		if r.err == nil {
 			c.broken, c.warned = brokenBy(r.status, o.set()), brokenBy(r.status, warn)

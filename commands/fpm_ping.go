@@ -56,13 +56,13 @@ Examples:
 }
 
 func fpmPing(ctx context.Context, env *Env, o fpmPingOptions) error {
+	ctx, cancel := o.targets.timing.limit(ctx)
+	defer cancel()
 	pools, err := o.targets.open(ctx, env)
 	if err != nil {
 		return err
 	}
 	defer pools.close()
-	ctx, cancel := o.targets.timing.limit(ctx)
-	defer cancel()
 	responses, errs := make([]string, len(pools)), make([]error, len(pools))
 	pools.each(func(i int, p *fpmPool) {
 		response, err := p.client.Ping(ctx)

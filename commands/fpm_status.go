@@ -63,14 +63,10 @@ Examples:
 }
 
 func fpmStatus(ctx context.Context, env *Env, o fpmStatusOptions) error {
-	pools, err := o.targets.open(ctx, env)
+	results, err := o.targets.statuses(ctx, env, o.full)
 	if err != nil {
 		return err
 	}
-	defer pools.close()
-	ctx, cancel := o.targets.timing.limit(ctx)
-	defer cancel()
-	results := pools.statuses(ctx, o.full)
 	switch o.format.word {
 	case "json":
 		err = printStatusJSON(env, results)

@@ -70,13 +70,13 @@ func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 	if time.Duration(o.interval) < leastInterval {
 		return usagef("fpm top: --interval %v: at least %v", time.Duration(o.interval), leastInterval)
 	}
+	ctx, cancel := o.targets.timing.limit(ctx)
+	defer cancel()
 	pools, err := o.targets.open(ctx, env)
 	if err != nil {
 		return err
 	}
 	defer pools.close()
-	ctx, cancel := o.targets.timing.limit(ctx)
-	defer cancel()
 	s, err := newScreen(ctx, cancel, env)
 	if err != nil {
 		return err

@@ -8,39 +8,28 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// A Document is a file that is made from the commands: a manual page, or the
-// completion script of a shell.
-type Document struct {
-	Name string // as it is installed, such as "fcgiscope-request.1"
+// A ManPage is a page of the manual, made from a command.
+type ManPage struct {
+	Name string // of its file, such as "fcgiscope-request.1"
 	Text []byte
 }
 
 // ManPages returns the pages of section 1 of the manual: that of the program,
 // and one for each command, those below others too.
-func ManPages() []Document {
+func ManPages() []ManPage {
 	app := newApp(&Env{}, "")
-	pages := []Document{{app.Name + ".1", rootPage(app)}}
+	pages := []ManPage{{app.Name + ".1", rootPage(app)}}
 	var walk func(parent string, all []*cli.Command)
 	walk = func(parent string, all []*cli.Command) {
 		for _, c := range all {
 			if !c.Hidden {
-				pages = append(pages, Document{pageName(c.HelpName) + ".1", commandPage(parent, c)})
+				pages = append(pages, ManPage{pageName(c.HelpName) + ".1", commandPage(parent, c)})
 				walk(c.HelpName, c.Subcommands)
 			}
 		}
 	}
 	walk(app.Name, app.Commands)
 	return pages
-}
-
-// CompletionScripts returns the shells' scripts, under the names by which the
-// shells find them.
-func CompletionScripts() []Document {
-	var all []Document
-	for _, s := range scripts {
-		all = append(all, Document{s.file, []byte(s.script)})
-	}
-	return all
 }
 
 // pageName is the name of a command's page, without the section.

@@ -68,18 +68,3 @@ func TestManPages(t *testing.T) {
 		}
 	}
 }
-
-// TestCompletionScripts: what is installed is what completion prints.
-func TestCompletionScripts(t *testing.T) {
-	t.Parallel()
-	for _, d := range CompletionScripts() {
-		for _, s := range scripts {
-			if s.file != d.Name {
-				continue
-			}
-			if got := runMain(t, "", "completion", s.shell); got.stdout != string(d.Text) || got.stdout == "" {
-				t.Errorf("completion %s prints something else than %s", s.shell, d.Name)
-			}
-		}
-	}
-}

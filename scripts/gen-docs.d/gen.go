@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Writes the manual pages and the completion scripts below the directory that is its argument: man1/ and completions/.
+// Writes the manual pages into man1/ below the directory that is its argument.
 // scripts/gen-docs runs it.
 package main
 
@@ -17,15 +17,13 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: gen DIR")
 	}
-	for sub, documents := range map[string][]commands.Document{"man1": commands.ManPages(), "completions": commands.CompletionScripts()} {
-		dir := filepath.Join(os.Args[1], sub)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir := filepath.Join(os.Args[1], "man1")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		log.Fatal(err)
+	}
+	for _, page := range commands.ManPages() {
+		if err := os.WriteFile(filepath.Join(dir, page.Name), page.Text, 0o644); err != nil {
 			log.Fatal(err)
-		}
-		for _, d := range documents {
-			if err := os.WriteFile(filepath.Join(dir, d.Name), d.Text, 0o644); err != nil {
-				log.Fatal(err)
-			}
 		}
 	}
 }

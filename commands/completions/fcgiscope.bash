@@ -1,3 +1,5 @@
+# bash makes words of what is before and behind : and =, too; what stands together is put together again, and it gets its
+# last piece of the answer.
 _fcgiscope() {
   local IFS=$'\n' rest=${COMP_LINE:0:COMP_POINT} words=() word current answer i
   for ((i = 0; i <= COMP_CWORD; i++)); do
