@@ -147,7 +147,8 @@ X-Forwarded-* unless --trusted-proxies has the client.
 /healthz answers as long as the gateway does, /readyz when the application does.
 
 What does not come from the application tells who failed: 502 it cannot be reached, broke off, or
-wrote no answer; 503 it, or the gateway, is overloaded; 504 it hangs. The reason is on stderr.
+wrote no answer; 503 it, or the gateway, is overloaded; 504 it hangs. The reason is on stderr; of
+more than 10 such lines in a second it says how many there were.
 
 Exit codes: 1 when it cannot listen or there is no root, 3 when an application that it has started
 ended, 5 when it cannot start one.
@@ -299,6 +300,7 @@ func runGateway(ctx context.Context, env *Env, o gatewayOptions) error {
 	loud := *env
 	loud.Stderr = &lockedWriter{w: env.Stderr}
 	g := &gatewayRun{env: &loud, o: &o, dead: make(chan error, 1)}
+	g.said = newFloodgate(func(s string) { complain(g.env, s) })
 	if err := g.prepare(ctx); err != nil {
 		g.close()
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -333,7 +332,7 @@ func (g *gatewayRun) ready(b *backend) func(context.Context) error {
 		return func(ctx context.Context) error {
 			c, err := dial(ctx)
 			if err != nil {
-				return errors.New(http.StatusText(http.StatusServiceUnavailable) + ": " + plain(err))
+				return err
 			}
 			return c.Close()
 		}
@@ -341,9 +340,6 @@ func (g *gatewayRun) ready(b *backend) func(context.Context) error {
 	c := &fpm.Client{Dial: dial, StatusPath: path, Idle: g.o.limits.idleLimit()}
 	return func(ctx context.Context) error {
 		_, err := c.Status(ctx, false)
-		if err != nil {
-			return errors.New(plain(err))
-		}
-		return nil
+		return err
 	}
 }

@@ -186,15 +186,18 @@ func TestGatewayPHPStreams(t *testing.T) {
 func TestGatewayPHPReady(t *testing.T) {
 	t.Parallel()
 	g := startPHP(t, phpApp(t))
-	for _, path := range []string{"/healthz", "/readyz"} {
-		if status, got := fetch(t, "GET", g.url+path, nil); status != 200 || got != "ok\n" {
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+		if status, got := fetch(t, "GET", g.url+path, nil); status != 200 || got != want {
 			t.Errorf("%s: %d %q", path, status, got)
 		}
 	}
 	real := wiretest.RealPeer(t, "php-fpm")
 	wrong := startGateway(t, real["unix"], "--root", real["root"], "--status-path", "/none")
-	if status, got := fetch(t, "GET", wrong.url+"/readyz", nil); status != 503 || !strings.Contains(got, "/none") {
+	if status, got := fetch(t, "GET", wrong.url+"/readyz", nil); status != 503 || got != "not ready: the application does not answer as it should\n" {
 		t.Errorf("no such page: %d %q", status, got)
+	}
+	if wrong.stop(); !strings.Contains(wrong.stderr.String(), "GET /readyz failed: 503: ") || !strings.Contains(wrong.stderr.String(), "/none") {
+		t.Errorf("no such page: it says %s", wrong.stderr)
 	}
 }
 

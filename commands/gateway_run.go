@@ -39,6 +39,7 @@ type gatewayRun struct {
 	spawned   *process
 	watcher   *watcher
 	log       *accessLog
+	said      *floodgate         // what went wrong with requests
 	ending    context.CancelFunc // of what is for as long as the gateway
 	atWork    sync.WaitGroup     // requests
 }
@@ -177,10 +178,10 @@ func (g *gatewayRun) start(ctx, life context.Context, targets gatewayTargets, ma
 
 // done logs a request.
 func (g *gatewayRun) done(x *gateway.Exchange) {
-	if g.health != nil && !x.Asked && (x.Request.URL.Path == "/healthz" || x.Request.URL.Path == "/readyz") {
-		return // probes are too many and say nothing
+	probe := g.health != nil && !x.Asked && (x.Request.URL.Path == "/healthz" || x.Request.URL.Path == "/readyz")
+	if !probe { // those are too many and say nothing
+		g.log.add(x)
 	}
-	g.log.add(x)
 	if x.Why == "" || x.Status == http.StatusNotFound && !x.Refused || x.Status == 499 {
 		return
 	}
@@ -192,7 +193,8 @@ func (g *gatewayRun) done(x *gateway.Exchange) {
 	if x.Cut {
 		what = "cut short"
 	}
-	complain(g.env, fmt.Sprintf("%s %s %s: %d: %s", x.Request.Method, g.log.uri(x.Request), what, x.Status, plain(errors.New(why))))
+	g.said.tell(fmt.Sprintf("%s: %d", what, x.Status),
+		fmt.Sprintf("%s %s %s: %d: %s", x.Request.Method, g.log.uri(x.Request), what, x.Status, plain(errors.New(why))))
 }
 
 // stderr shows what an application wrote to STDERR.
@@ -344,6 +346,7 @@ func (g *gatewayRun) close() error {
 	if g.site != nil {
 		g.site.Close()
 	}
+	g.said.close()
 	var err error
 	if g.log != nil {
 		err = g.log.close()

@@ -167,8 +167,11 @@ func TestGatewayBadApplications(t *testing.T) {
 		if status, got := fetch(t, "GET", g.url+"/page", nil); status != 502 || strings.Contains(got, "none") {
 			t.Errorf("%d %q", status, got)
 		}
-		if status, got := fetch(t, "GET", g.url+"/readyz", nil); status != 503 || !strings.Contains(got, "no such socket") {
+		if status, got := fetch(t, "GET", g.url+"/readyz", nil); status != 503 || got != "not ready: cannot reach the application\n" {
 			t.Errorf("%d %q", status, got)
+		}
+		if g.stop(); !strings.Contains(g.stderr.String(), "GET /readyz failed: 503: ") || !strings.Contains(g.stderr.String(), "no such socket") {
+			t.Errorf("it says %s", g.stderr)
 		}
 	})
 }

@@ -86,10 +86,12 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 	s := &server.Server{Handler: app.handler, Fault: o.fault.chosen}
 	o.capacity.apply(s)
 	s.Limits.HandlerTime = o.handlerTime()
+	said := newFloodgate(func(line string) { complain(env, line) })
+	defer said.close()
 	s.ErrorLog = func(err error) {
 		// What a panic has behind its first line is for who wrote the handler.
 		line, _, _ := strings.Cut(plain(err), "\n")
-		complain(env, line)
+		said.tell("requests", line)
 	}
 	if s.Allowed, err = o.listening.allowed(env); err != nil {
 		return err

@@ -2,16 +2,20 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // A Health answers for two paths and passes all others on to Next: /healthz, 200
 // as long as the program answers, and /readyz, 200 if the application can be
-// asked, else 503 with the reason.
+// asked, else 503. Who asks is told no more than that: the reason, which may have
+// addresses and paths in it, is the Exchange's Why.
 type Health struct {
 	Next http.Handler
 	// Ready asks whether the application can be asked; nil is yes. It is called
@@ -41,15 +45,25 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusOK, "ok")
 	case "/readyz":
 		if h.draining.Load() {
-			say(w, http.StatusServiceUnavailable, "draining")
+			say(w, http.StatusServiceUnavailable, "not ready: ending")
 		} else if err := h.ready(r.Context()); err != nil {
-			say(w, http.StatusServiceUnavailable, err.Error())
+			_, x := Begin(r)
+			x.Why = err.Error()
+			say(w, http.StatusServiceUnavailable, "not ready: "+unready(err))
 		} else {
-			say(w, http.StatusOK, "ok")
+			say(w, http.StatusOK, "ready")
 		}
 	default:
 		h.Next.ServeHTTP(w, r)
 	}
+}
+
+// unready is what everybody may know of why an application is not ready.
+func unready(err error) string {
+	if dial := (*transport.DialError)(nil); errors.As(err, &dial) {
+		return "cannot reach the application"
+	}
+	return "the application does not answer as it should"
 }
 
 // ready asks, unless somebody just has.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire/server"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // TestAuthorizer: whom it lets in, whom not, and what is passed on.
@@ -208,9 +209,11 @@ func TestHealth(t *testing.T) {
 			Next:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "next") }),
 			Ready: func(context.Context) error { asked++; return err },
 		}
+		why := ""
+		front := &Front{Next: h, Done: func(x *Exchange) { why = x.Why }}
 		get := func(path string) string {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
+			front.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
 			return fmt.Sprint(w.Code, " ", w.Body)
 		}
 		expect := func(path, want string) {
@@ -221,20 +224,26 @@ func TestHealth(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		expect("/healthz", "200 ok\n")
-		expect("/readyz", "200 ok\n")
+		expect("/readyz", "200 ready\n")
 		expect("/other", "200 next")
 		err = errors.New("all workers are busy")
-		expect("/readyz", "200 ok\n") // as it was asked within this second
+		expect("/readyz", "200 ready\n") // as it was asked within this second
 		time.Sleep(2 * readyFor)
-		expect("/readyz", "503 all workers are busy\n")
+		expect("/readyz", "503 not ready: the application does not answer as it should\n")
+		if why != "all workers are busy" {
+			t.Errorf("the log is told %q", why)
+		}
+		err = fmt.Errorf("fpm: %w", &transport.DialError{Addr: transport.Addr{Network: "unix", Address: "/secret"}})
+		time.Sleep(2 * readyFor)
+		expect("/readyz", "503 not ready: cannot reach the application\n")
 		expect("/healthz", "200 ok\n")
 		err = nil
 		time.Sleep(2 * readyFor)
-		expect("/readyz", "200 ok\n")
+		expect("/readyz", "200 ready\n")
 		h.Drain()
-		expect("/readyz", "503 draining\n")
-		if asked != 3 {
-			t.Errorf("the application was asked %d times, want 3", asked)
+		expect("/readyz", "503 not ready: ending\n")
+		if asked != 4 {
+			t.Errorf("the application was asked %d times, want 4", asked)
 		}
 	})
 }
