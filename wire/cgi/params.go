@@ -16,7 +16,7 @@ func Check(params []wire.Pair) error {
 			return &ParamError{"", "a parameter has no name"}
 		case bytes.IndexByte(p.Name, 0) >= 0, bytes.IndexByte(p.Value, 0) >= 0:
 			return &ParamError{string(p.Name), "a parameter holds a NUL byte"}
-		case bytes.ContainsAny(p.Name, "=\r\n"):
+		case bytes.IndexByte(p.Name, '=') >= 0, bytes.IndexByte(p.Name, '\r') >= 0, bytes.IndexByte(p.Name, '\n') >= 0:
 			return &ParamError{string(p.Name), "the name of a parameter holds = or a line end"}
 		}
 	}

@@ -1,6 +1,7 @@
 package cgi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,21 +118,30 @@ type row struct {
 // Params returns the parameters that the server makes of r, each with its
 // source. The error is a *ParamError.
 func (s *Preset) Params(r *Request) ([]Param, error) {
-	params, _, err := s.params(r)
-	return params, err
+	p, rows, err := s.prepare(r)
+	if err != nil {
+		return nil, err
+	}
+	p.sources = true
+	params := make([]Param, 0, len(rows)+len(p.header))
+	p.each(rows, func(param Param) { params = append(params, param) })
+	return params, s.Check(Pairs(params))
 }
 
 // Pairs is Params without the sources.
 func (s *Preset) Pairs(r *Request) ([]wire.Pair, error) {
-	_, pairs, err := s.params(r)
-	return pairs, err
+	p, rows, err := s.prepare(r)
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]wire.Pair, 0, len(rows)+len(p.header))
+	p.each(rows, func(param Param) { pairs = append(pairs, param.Pair) })
+	return pairs, s.Check(pairs)
 }
 
-func (s *Preset) params(r *Request) ([]Param, []wire.Pair, error) {
-	role := r.Role
-	if role == 0 {
-		role = wire.Responder
-	}
+// prepare returns what the rows are made of, and those that there are.
+func (s *Preset) prepare(r *Request) (*parts, []row, error) {
+	role := cmp.Or(r.Role, wire.Responder)
 	if !slices.Contains(s.Roles, role) {
 		return nil, nil, &ParamError{"role", fmt.Sprintf("%s does not ask for %v", s.Name, role)}
 	}
@@ -140,24 +150,26 @@ func (s *Preset) params(r *Request) ([]Param, []wire.Pair, error) {
 		return nil, nil, err
 	}
 	rows, err := s.chosen(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	params := make([]Param, 0, len(rows)+len(p.header))
+	return p, rows, err
+}
+
+// each makes the parameters of the rows, in their order.
+func (p *parts) each(rows []row, add func(Param)) {
+	role := cmp.Or(p.r.Role, wire.Responder)
 	for i := range rows {
 		row := &rows[i]
 		switch {
 		case row.only != 0 && row.only != role, row.unless == role:
 		case row.expand != nil:
-			params = append(params, row.expand(p)...)
+			for _, param := range row.expand(p) {
+				add(param)
+			}
 		default:
 			if value := row.value(p); value != "" || !row.optional {
-				params = append(params, Param{p.arena.pair(row.name, value), row.source})
+				add(Param{p.arena.pair(row.name, value), row.source})
 			}
 		}
 	}
-	pairs := Pairs(params)
-	return params, pairs, s.Check(pairs)
 }
 
 // Check is the function Check, with the limit of the server.
@@ -165,11 +177,14 @@ func (s *Preset) Check(pairs []wire.Pair) error {
 	if err := Check(pairs); err != nil {
 		return err
 	}
+	if s.MaxParams == 0 {
+		return nil
+	}
 	var size int
 	for i := range pairs {
 		size += pairs[i].Len()
 	}
-	if s.MaxParams > 0 && size > s.MaxParams {
+	if size > s.MaxParams {
 		return &ParamError{"PARAMS", fmt.Sprintf("%d bytes, and %s sends %d at most", size, s.Name, s.MaxParams)}
 	}
 	return nil
@@ -230,7 +245,11 @@ func (h *headerRules) params(p *parts) []Param {
 				continue
 			}
 		}
-		params = append(params, Param{p.arena.pair(name, f.Value), "the header field " + f.Name})
+		param := Param{Pair: p.arena.pair(name, f.Value)}
+		if p.sources {
+			param.Source = "the header field " + f.Name
+		}
+		params = append(params, param)
 	}
 	return params
 }

@@ -42,6 +42,21 @@ func headerPairs(pairs []wire.Pair) string {
 	}))
 }
 
+// TestPairsAreParams: who does not want to know the sources gets the same.
+func TestPairsAreParams(t *testing.T) {
+	t.Parallel()
+	r := Request{Method: "POST", URL: "https://h:81/a.php/b?c=d", ContentLength: 4, Header: []Field{{"X-Dup", "1"}, {"Content-Type", "t/t"}, {"x-dup", "2"}}}
+	for _, s := range append(Presets(), Default()) {
+		params, err := s.Params(&r)
+		if err != nil {
+			t.Fatalf("%s: %v", s.Name, err)
+		}
+		if pairs, err := s.Pairs(&r); err != nil || lines(pairs) != lines(Pairs(params)) {
+			t.Errorf("%s: got\n%s, %v\nwant\n%s", s.Name, lines(pairs), err, lines(Pairs(params)))
+		}
+	}
+}
+
 // TestPresetHeaders is what real nginx 1.22.1, Apache 2.4.71 and lighttpd 1.4.69
 // made of these fields, and what Caddy's source does.
 func TestPresetHeaders(t *testing.T) {

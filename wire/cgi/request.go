@@ -78,6 +78,7 @@ type parts struct {
 	urlHost                    string  // of a full URL
 	arena                      *arena  // of the parameters
 	header                     []Field // with Host, Content-Length and Content-Type, where they belong
+	sources                    bool    // somebody wants to know where the parameters come from
 }
 
 func (r *Request) parts() (*parts, error) {
