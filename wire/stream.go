@@ -47,7 +47,9 @@ type PairWriter struct {
 // Pairs returns a writer for a stream of pairs: PARAMS. Each pair stays whole
 // within a record, unless Writer.SplitPairs is set or it is larger than one.
 func (w *Writer) Pairs(t Type, id uint16) *PairWriter {
-	return &PairWriter{w: w, t: t, id: id}
+	p := &PairWriter{w: w, t: t, id: id, body: w.pairs[:0]}
+	w.pairs = nil
+	return p
 }
 
 // WritePair adds a pair to the stream.
@@ -81,6 +83,9 @@ func (p *PairWriter) Close() error {
 		if err := p.flush(len(p.body)); err != nil {
 			return err
 		}
+	}
+	if cap(p.body) <= smallBuffer {
+		p.w.pairs, p.body = p.body, nil
 	}
 	return p.w.WriteRecord(NewRecord(p.t, p.id, nil))
 }

@@ -42,6 +42,7 @@ type Writer struct {
 	w     io.Writer
 	buf   []byte
 	large *[largeBuffer]byte
+	pairs []byte // memory for the next PairWriter, smallBuffer at most
 	err   error
 }
 

@@ -284,3 +284,44 @@ func TestWriterKeepsItsBuffer(t *testing.T) {
 		}
 	}
 }
+
+// TestPairWriterAllocates: the parameters of a connection's requests are made
+// in the same memory.
+func TestPairWriterAllocates(t *testing.T) {
+	w := wire.NewWriter(io.Discard)
+	pairs, err := wire.ParsePairs(nginxParams())
+	must(t, err)
+	if n := testing.AllocsPerRun(1000, func() {
+		params := w.Pairs(wire.TypeParams, 1)
+		for _, p := range pairs {
+			must(t, params.WritePair(p))
+		}
+		must(t, params.Close())
+		must(t, w.Flush())
+	}); n > 1.1 {
+		t.Errorf("%v allocations for the parameters of a request", n)
+	}
+}
+
+// TestPairWritersAtOnce: two of one Writer have each their own memory.
+func TestPairWritersAtOnce(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	w := wire.NewWriter(&b)
+	warm := w.Pairs(wire.TypeParams, 3)
+	must(t, warm.WritePair(wire.NewPair("A", "warm")))
+	must(t, warm.Close())
+	must(t, w.Flush())
+	b.Reset()
+	one, two := w.Pairs(wire.TypeParams, 1), w.Pairs(wire.TypeParams, 2)
+	must(t, one.WritePair(wire.NewPair("A", "one")))
+	must(t, two.WritePair(wire.NewPair("A", "two")))
+	must(t, one.Close())
+	must(t, two.Close())
+	must(t, w.Flush())
+	for id, want := range []string{1: "one", 2: "two"} {
+		if want != "" && !bytes.Contains(b.Bytes(), append([]byte{1, 4, 0, byte(id), 0, 6, 2, 0, 1, 3, 'A'}, want...)) {
+			t.Errorf("request %d has no %s: %q", id, want, b.Bytes())
+		}
+	}
+}

@@ -157,11 +157,15 @@ func (c *Conn) Do(ctx context.Context, req Request) (*Response, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	select {
-	case c.places <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("client: wait for a place in flight: %w", ctx.Err())
-	case <-c.done:
-		return nil, ErrClosed
+	case c.places <- struct{}{}: // as usual
+	default:
+		select {
+		case c.places <- struct{}{}:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("client: wait for a place in flight: %w", ctx.Err())
+		case <-c.done:
+			return nil, ErrClosed
+		}
 	}
 	r, err := c.begin(ctx, req)
 	if err != nil {

@@ -29,6 +29,16 @@ type link struct {
 	received atomic.Int64 // bytes
 	writing  atomic.Bool  // Write is at work
 	strict   bool         // the first byte must be that of FastCGI
+
+	// A deadline that was set stays until it has come: it cannot be too late for
+	// what is waited for after it was set, and one that is too early only makes
+	// its reader or writer look at the clock. So a request need not set two.
+	readArmed  bool // belongs to who leads
+	writeArmed bool // belongs to who writes
+
+	raw    syscall.RawConn // nil: not yet asked for, or there is none
+	silent bool            // what peek found
+	peek   func(fd uintptr)
 }
 
 func (l *link) Read(p []byte) (int, error) {
@@ -54,37 +64,49 @@ func (l *link) Write(p []byte) (n int, err error) {
 	l.writing.Store(true)
 	defer l.writing.Store(false)
 	for now := start; ; {
-		// In between, to see whether something has gone.
-		_ = l.SetWriteDeadline(l.after(now, l.idle/8))
+		if l.idle > 0 && !l.writeArmed {
+			// In between, to see whether something has gone.
+			_ = l.SetWriteDeadline(now.Add(l.idle / 8))
+			l.writeArmed = true
+		}
 		m, err := l.Conn.Write(p[n:])
 		n += m
 		now = time.Now()
 		if m > 0 {
 			l.last.Store(now.UnixNano())
 		}
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || l.silent(start, now) {
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || l.quiet(start, now) {
 			return n, err
 		}
+		l.writeArmed = false
 	}
 }
 
-// armRead sets the deadline for who waits for bytes since start.
+// armRead sets the deadline for who waits for bytes since start, or leaves an
+// earlier one. Who reads says readLate when it has come.
 func (l *link) armRead(start time.Time) {
+	if l.readArmed {
+		return
+	}
 	limit := l.after(time.Unix(0, max(start.UnixNano(), l.last.Load())), l.idle)
 	if l.writing.Load() {
 		limit = l.after(time.Now(), l.idle/8)
 	}
 	_ = l.SetReadDeadline(limit)
+	l.readArmed = true
 }
+
+// readLate is to be called when a deadline of reading has come.
+func (l *link) readLate() { l.readArmed = false }
 
 // readSilent reports whether the idle limit has passed. While something is
 // being written, Write watches over it: only it knows whether bytes go.
 func (l *link) readSilent(start time.Time) bool {
-	return !l.writing.Load() && l.silent(start, time.Now())
+	return !l.writing.Load() && l.quiet(start, time.Now())
 }
 
-// silent reports whether no byte has moved for the idle limit.
-func (l *link) silent(start, now time.Time) bool {
+// quiet reports whether no byte has moved for the idle limit.
+func (l *link) quiet(start, now time.Time) bool {
 	last := max(l.last.Load(), start.UnixNano())
 	return l.idle > 0 && now.UnixNano()-last >= int64(l.idle)
 }
@@ -107,19 +129,22 @@ func (l *link) tell(dir wire.Direction, at time.Time, p []byte) {
 }
 
 // stirred reports whether the app has sent something, or closed, while nobody
-// asked it anything. It is false where there is no telling.
+// asked it anything. It is false where there is no telling. It is not to be
+// called by two at once.
 func (l *link) stirred() bool {
-	s, ok := l.Conn.(syscall.Conn)
-	if !ok {
-		return false
+	if l.raw == nil {
+		s, ok := l.Conn.(syscall.Conn)
+		if !ok {
+			return false
+		}
+		raw, err := s.SyscallConn()
+		if err != nil {
+			return true
+		}
+		l.raw = raw
+		l.peek = func(fd uintptr) { l.silent = nothingToRead(fd) }
 	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return true
-	}
-	silent := false
-	err = raw.Control(func(fd uintptr) { silent = nothingToRead(fd) })
-	return err != nil || !silent
+	return l.raw.Control(l.peek) != nil || !l.silent
 }
 
 // Raw is a connection for those who send and read records by themselves. What

@@ -72,6 +72,7 @@ func (c *Conn) lead(r *Response, start time.Time) {
 	case c.err != nil && len(c.active) == 0:
 		// We closed it ourselves.
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.link.readLate()
 		// It may have been meant for somebody who led before, or for us because
 		// we shall give up; or bytes went out in the meantime.
 		if !r.over && c.link.readSilent(start) {

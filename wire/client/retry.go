@@ -16,6 +16,9 @@ func somethingCame(r *Response) bool { return r.over || r.stdout+r.stderr > 0 }
 func (r *Response) stale() bool {
 	r.c.await(r, somethingCame)
 	defer r.c.mu.Unlock()
+	if r.err == nil {
+		return false
+	}
 	var closed *ClosedError
 	return errors.As(r.err, &closed) && closed.Received == 0
 }
@@ -52,6 +55,9 @@ func rewinder(streams ...io.Reader) func() error {
 		}
 		seekers, starts = append(seekers, seeker), append(starts, at)
 	}
+	if seekers == nil {
+		return nothingToRewind
+	}
 	return func() error {
 		for i, s := range seekers {
 			if _, err := s.Seek(starts[i], io.SeekStart); err != nil {
@@ -61,6 +67,8 @@ func rewinder(streams ...io.Reader) func() error {
 		return nil
 	}
 }
+
+func nothingToRewind() error { return nil }
 
 // safe reports whether a request may be sent twice. See RFC 9110, section 9.2.1.
 func safe(params []wire.Pair) bool {

@@ -213,9 +213,13 @@ func (r *Response) declared(t wire.Type) int64 {
 func (r *Response) lockWriting() error {
 	c := r.c
 	select {
-	case c.writing <- struct{}{}:
-	case <-c.done:
-		return errOver
+	case c.writing <- struct{}{}: // as usual
+	default:
+		select {
+		case c.writing <- struct{}{}:
+		case <-c.done:
+			return errOver
+		}
 	}
 	c.mu.Lock()
 	over := r.over || r.wasAborted
