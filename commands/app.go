@@ -30,6 +30,7 @@ func run(ctx context.Context, args []string, env *Env) error {
 	}
 	app := newApp(env, word)
 	line, err := arrange(app, args)
+	ctx.Done() // of main's: from here on signals do not kill
 	switch {
 	case err != nil:
 		return asProbe(env, line.command, args, err)

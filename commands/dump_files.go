@@ -50,6 +50,9 @@ func (d *dumper) files(ctx context.Context, names []string) {
 		}
 		d.failed = append(d.failed, q.decode(f))
 	}
+	if ctx.Err() != nil && (len(q.names) > 0 || q.next != nil) {
+		d.failed = append(d.failed, context.Cause(ctx))
+	}
 	if q.next != nil {
 		q.next.close()
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -58,11 +57,8 @@ type Terminal struct {
 	Raw func() (restore func(), err error)
 }
 
-// OS returns the environment of this process. A stdout whose reader has gone
-// is an error from then on and no longer a signal that kills: the command ends
-// what it has started, quietly.
+// OS returns the environment of this process. Its signals are for UntilSignal.
 func OS() *Env {
-	go signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not waited for, as in main
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv:  os.Getenv,
@@ -72,7 +68,7 @@ func OS() *Env {
 		Root:    os.DirFS("/"),
 		Interrupts: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 1)
-			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			signal.Notify(c, endSignals()...)
 			return c, func() { signal.Stop(c) }
 		},
 		Terminal: Terminal{

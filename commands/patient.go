@@ -34,6 +34,7 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		err error
 	}
 	results := make(chan result, 1)
+	done := ctx.Done()
 	go func() {
 		v, err := f()
 		results <- result{v, err}
@@ -41,7 +42,7 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	select {
 	case r := <-results:
 		return r.v, r.err
-	case <-ctx.Done():
+	case <-done:
 		var none T
 		return none, context.Cause(ctx)
 	}

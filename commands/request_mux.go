@@ -53,7 +53,7 @@ func (r *runner) mux(ctx context.Context, n int) error {
 	}
 	r.hangUp(how)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return all[0].err
+		return context.Cause(ctx)
 	}
 	all[0].connects = 1
 	var t tally
@@ -61,6 +61,9 @@ func (r *runner) mux(ctx context.Context, n int) error {
 		name := fmt.Sprintf("id %d", x.request.ID)
 		r.label(name, x, &spools[i])
 		r.report(x)
+		if isReaderGone(x.err) {
+			return x.err
+		}
 		t.add(r.env, name, x)
 	}
 	return t.tell(r.env)

@@ -103,10 +103,16 @@ func (e someFailed) Unwrap() error { return e.worst }
 // repeat sends the request n times, one after the other.
 func (r *runner) repeat(ctx context.Context, n int) error {
 	var t tally
-	for i := 1; i <= n && ctx.Err() == nil && r.out.err == nil; i++ {
+	for i := 1; i <= n && r.out.err == nil; i++ {
+		if ctx.Err() != nil {
+			return errors.Join(t.tell(r.env), context.Cause(ctx))
+		}
 		x := r.tries(ctx)
-		if errors.Is(ctx.Err(), context.Canceled) {
+		if errors.Is(ctx.Err(), context.Canceled) && x.err != nil {
 			return errors.Join(t.tell(r.env), x.err) // nobody asks how the last one failed
+		}
+		if isReaderGone(x.err) {
+			return x.err
 		}
 		t.add(r.env, fmt.Sprintf("request %d of %d", i, n), x)
 	}

@@ -6,11 +6,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,11 +20,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(wiretest.NoLeaks(m), map[string]func(){
-		"fcgiscope": func() {
-			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			os.Exit(Main(ctx, os.Args, OS()))
-		},
-		"fcgi-app": fcgiApp,
+		"fcgiscope": func() { os.Exit(Main(UntilSignal(), os.Args, OS())) }, // as main does
+		"fcgi-app":  fcgiApp,
 	})
 }
 

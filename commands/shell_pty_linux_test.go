@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/term"
@@ -32,33 +30,10 @@ type shellOnPTY struct {
 	cancel func()        // is a signal
 }
 
-// control does an ioctl, without making the file block.
-func control(t *testing.T, f *os.File, request uintptr, arg unsafe.Pointer) {
-	t.Helper()
-	c, err := f.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var errno syscall.Errno
-	if err := c.Control(func(fd uintptr) { _, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, request, uintptr(arg)) }); err != nil || errno != 0 {
-		t.Fatal(err, errno)
-	}
-}
-
 // startShell runs fcgiscope shell on a terminal of that size.
 func startShell(t *testing.T, columns, rows int, args ...string) *shellOnPTY {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudoterminals: %v", err)
-	}
-	var number, unlocked int32
-	control(t, master, syscall.TIOCGPTN, unsafe.Pointer(&number))
-	control(t, master, syscall.TIOCSPTLCK, unsafe.Pointer(&unlocked))
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	master, slave := openPTY(t)
 	s := &shellOnPTY{t: t, master: master, screen: newScreenOf(columns), home: t.TempDir(), code: make(chan int, 1), peers: make(chan net.Conn, 10)}
 	s.resize(columns, rows)
 	shown := make(chan struct{})
@@ -124,16 +99,13 @@ func (s *shellOnPTY) resize(columns, rows int) {
 	s.screen.mu.Lock()
 	s.screen.columns = columns
 	s.screen.mu.Unlock()
-	size := [4]uint16{uint16(rows), uint16(columns)}
-	control(s.t, s.master, syscall.TIOCSWINSZ, unsafe.Pointer(&size))
+	setSize(s.t, s.master, columns, rows)
 }
 
 // cooked reports whether the terminal makes lines of what is typed.
 func (s *shellOnPTY) cooked() bool {
 	s.t.Helper()
-	var mode syscall.Termios
-	control(s.t, s.master, syscall.TCGETS, unsafe.Pointer(&mode))
-	return mode.Lflag&syscall.ICANON != 0
+	return modes(s.t, s.master).Lflag&syscall.ICANON != 0
 }
 
 // typed types text, and waits until the last line of the screen is want.
