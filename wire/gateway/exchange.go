@@ -92,7 +92,11 @@ func (x *Exchange) fail(w http.ResponseWriter, status int, why string) {
 		return
 	}
 	h := w.Header()
+	allow := h["Allow"]
 	clear(h)
+	if status == http.StatusMethodNotAllowed {
+		h["Allow"] = allow // which RFC 9110, section 15.5.6, demands
+	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	switch status {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,20 +38,15 @@ func backup(name string) bool {
 }
 
 // source reports whether a file may hold the source of a script: it has the
-// extension of one anywhere in its name, in any case.
+// extension of one anywhere in its name, in any case. PHP's is one even where
+// other files are the scripts.
 func (s *Site) source(name string) bool {
 	base := strings.ToLower(path.Base(name))
-	for _, ext := range s.extensions() {
-		if strings.Contains(base, strings.ToLower(ext)) {
-			return true
-		}
+	isIn := func(ext string) bool { return strings.Contains(base, strings.ToLower(ext)) }
+	if slices.ContainsFunc(s.extensions(), isIn) || slices.ContainsFunc(defaultExtensions, isIn) {
+		return true
 	}
-	for _, ext := range []string{".phtml", ".phar", ".inc"} {
-		if strings.HasSuffix(base, ext) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{".phtml", ".pht", ".phar", ".inc"}, func(ext string) bool { return strings.HasSuffix(base, ext) })
 }
 
 // file sends a file, through its filter if it has one. See http.ServeContent for
@@ -99,5 +95,28 @@ func sendFile(w http.ResponseWriter, r *http.Request, f *os.File, info fs.FileIn
 	}
 	h.Set("Content-Type", kind)
 	h.Set("Etag", `"`+strconv.FormatInt(info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(info.Size(), 36)+`"`)
+	if asked := r.Header.Get("Range"); asked != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Range", plainRange(asked, info.Size()))
+	}
 	http.ServeContent(w, r, "", info.ModTime(), f)
+}
+
+// plainRange returns a Range for a file of so many bytes as http.ServeContent
+// wants it; "" is all of it. The unit may be written in any case, and one that
+// is unknown is no reason to refuse (RFC 9110, section 14.2). Of an empty file
+// there are no ranges. The last 0 bytes are a range that cannot be satisfied, as
+// one behind the end is (section 14.1.2).
+func plainRange(asked string, size int64) string {
+	unit, set, _ := strings.Cut(asked, "=")
+	if size == 0 || !strings.EqualFold(unit, "bytes") {
+		return ""
+	}
+	ranges := strings.Split(set, ",")
+	for i, one := range ranges {
+		if last, ok := strings.CutPrefix(strings.Trim(one, " \t"), "-"); ok && last != "" && strings.Trim(last, "0") == "" {
+			ranges[i] = strconv.FormatInt(size, 10) + "-"
+		}
+	}
+	return "bytes=" + strings.Join(ranges, ",")
 }

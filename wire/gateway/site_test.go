@@ -18,7 +18,7 @@ func www(t testing.TB) *Site {
 		"index.php": "source", "a.txt": "text\n", "img/a.jpg": "jpg", "app/index.html": "<p>", "app/x.php": "source", "empty/.keep": "",
 		"dir.php/real.php": "source", "dir.php/b.txt": "b", ".env": "secret", ".git/config": "secret", ".well-known/x": "known",
 		"index.php.bak": "source", "index.php~": "source", "a.txt~": "old", "#a.txt#": "old", "UPPER.PHP": "source", "conf.inc": "source",
-		"x.phtml": "source", "notes.php.txt": "source", "../outside.php": "outside", "../outside.txt": "outside",
+		"x.phtml": "source", "old.pht": "source", "nil.txt": "", "notes.php.txt": "source", "../outside.php": "outside", "../outside.txt": "outside",
 	} {
 		file := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -150,14 +150,17 @@ func TestSiteLinks(t *testing.T) {
 func TestSiteFiles(t *testing.T) {
 	t.Parallel()
 	site := www(t)
-	get := func(method string, header ...string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(method, "http://localhost/a.txt", nil)
+	ask := func(path, method string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "http://localhost"+path, nil)
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
 		w := httptest.NewRecorder()
 		site.ServeHTTP(w, r)
 		return w
+	}
+	get := func(method string, header ...string) *httptest.ResponseRecorder {
+		return ask("/a.txt", method, header...)
 	}
 	whole := get("GET")
 	tag, modified := whole.Header().Get("Etag"), whole.Header().Get("Last-Modified")
@@ -173,6 +176,10 @@ func TestSiteFiles(t *testing.T) {
 		{"GET", []string{"Range", "bytes=1-2"}, 206, "ex"},
 		{"GET", []string{"Range", "bytes=-2"}, 206, "t\n"},
 		{"GET", []string{"Range", "bytes=10-"}, 416, ""},
+		{"GET", []string{"Range", "bytes=-0"}, 416, ""},
+		{"GET", []string{"Range", "bytes=0-0, -00"}, 206, "t"},
+		{"GET", []string{"Range", "Bytes=1-2"}, 206, "ex"},
+		{"GET", []string{"Range", "lines=1-2"}, 200, "text\n"},
 		{"GET", []string{"If-None-Match", tag}, 304, ""},
 		{"GET", []string{"If-Modified-Since", modified}, 304, ""},
 		{"GET", []string{"Range", "bytes=1-2", "If-Range", `"other"`}, 200, "text\n"},
@@ -183,6 +190,31 @@ func TestSiteFiles(t *testing.T) {
 		w := get(tt.method, tt.header...)
 		if body := w.Body.String(); w.Code != tt.status || tt.status != 416 && body != tt.body {
 			t.Errorf("%s %q: %d %q, want %d %q", tt.method, tt.header, w.Code, body, tt.status, tt.body)
+		}
+		if allow := w.Header().Get("Allow"); (allow == "GET, HEAD") != (w.Code == 405) {
+			t.Errorf("%s: %d, Allow %q", tt.method, w.Code, allow)
+		}
+		if ranges := w.Header().Get("Content-Range"); w.Code == 416 && ranges != "bytes */5" {
+			t.Errorf("%q: Content-Range %q", tt.header, ranges)
+		}
+	}
+	for _, asked := range []string{"bytes=0-9", "bytes=-5"} {
+		if w := ask("/nil.txt", "GET", "Range", asked); w.Code != 200 || w.Header().Get("Content-Range") != "" {
+			t.Errorf("%s of an empty file: %d, %v", asked, w.Code, w.Header())
+		}
+	}
+}
+
+// TestSiteSource: PHP is not sent either where other files are the scripts.
+func TestSiteSource(t *testing.T) {
+	t.Parallel()
+	site := www(t)
+	site.Extensions = []string{".cgi"}
+	for _, path := range []string{"/index.php", "/UPPER.PHP", "/notes.php.txt", "/app/x.php", "/old.pht"} {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
+		if w.Code != 404 {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
 		}
 	}
 }
