@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,6 +130,16 @@ func (l *accessLog) uri(r *http.Request) string {
 	return r.URL.EscapedPath() + "?***"
 }
 
+// referer is where the client says that it comes from; where things are to be
+// masked, without its query.
+func (l *accessLog) referer(r *http.Request) string {
+	path, _, found := strings.Cut(r.Referer(), "?")
+	if !l.masked || !found {
+		return r.Referer()
+	}
+	return path + "?***"
+}
+
 // appendText appends a line as web servers write it (Apache's "combined"), and
 // behind it NAME=VALUE of the application.
 func (l *accessLog) appendText(b []byte, x *gateway.Exchange) []byte {
@@ -144,7 +155,7 @@ func (l *accessLog) appendText(b []byte, x *gateway.Exchange) []byte {
 	b = strconv.AppendInt(b, int64(x.Status), 10)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, x.Bytes, 10)
-	b = quoted(append(b, ' '), orDash(r.Referer()))
+	b = quoted(append(b, ' '), orDash(l.referer(r)))
 	b = quoted(append(b, ' '), orDash(r.UserAgent()))
 	b = milliseconds(append(b, " took="...), x.Took)
 	if x.Asked {
@@ -199,7 +210,7 @@ func (l *accessLog) appendJSON(b []byte, x *gateway.Exchange) []byte {
 	text("protocol", r.Proto)
 	number("status", int64(x.Status))
 	number("bytes", x.Bytes)
-	text("referer", r.Referer())
+	text("referer", l.referer(r))
 	text("user_agent", r.UserAgent())
 	seconds("took", x.Took)
 	if x.Asked {
