@@ -19,9 +19,9 @@ import (
 	"github.com/fcgiscope/fcgiscope/wire/gateway"
 )
 
-// gatewayHeader is the largest header of a request, in bytes: more than php-fpm
-// takes as PARAMS would be no use.
-const gatewayHeader = 64 << 10
+// gatewayHeader is the largest header of a request, in bytes, for net/http, which
+// takes 4 KiB more than one says: a field has to fit into a record.
+const gatewayHeader = 60 << 10
 
 // A gatewayRun is a gateway at work, and what it has opened.
 type gatewayRun struct {

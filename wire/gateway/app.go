@@ -73,6 +73,7 @@ type question struct {
 // answer asks the application and passes its answer on.
 func (a *App) answer(w http.ResponseWriter, r *http.Request, x *Exchange, q question) {
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 		x.refuse(w, http.StatusMethodNotAllowed, "the method "+r.Method+" is not for applications")
 		return
 	}
@@ -144,8 +145,8 @@ func layout(s *cgi.Preset) *client.Layout {
 
 // params are those of the request.
 func (a *App) params(preset *cgi.Preset, r *http.Request, x *Exchange, q question, size int64) ([]wire.Pair, error) {
-	if !isHost(r.Host) {
-		return nil, &cgi.ParamError{Name: "Host", Why: fmt.Sprintf("%.80q is no host", r.Host)}
+	if err := malformedLine(r); err != nil {
+		return nil, err
 	}
 	s := &x.Script
 	c := cgi.Request{
@@ -164,22 +165,36 @@ func (a *App) params(preset *cgi.Preset, r *http.Request, x *Exchange, q questio
 	c.RemoteAddr, c.RemotePort = remote(r)
 	c.ServerAddr, c.ServerPort = local(r)
 	if c.ServerName = a.Name; c.ServerName == "" {
-		c.ServerName = hostname(r.Host)
+		c.ServerName, _ = splitPort(r.Host)
 	}
 	if r.TLS != nil {
 		c.URL = "https://" + r.Host + c.URL
 	}
 	pairs, err := preset.Pairs(&c)
-	if err != nil || len(x.Variables) == 0 && a.Params == nil {
-		return pairs, err
+	if err == nil && (len(x.Variables) > 0 || a.Params != nil) {
+		if len(x.Variables) > 0 {
+			pairs = cgi.Override(pairs, x.Variables)
+		}
+		if a.Params != nil {
+			pairs = a.Params(pairs)
+		}
+		err = cgi.Check(pairs)
 	}
-	if len(x.Variables) > 0 {
-		pairs = cgi.Override(pairs, x.Variables)
+	if err == nil && !preset.Layout.SplitPairs {
+		err = fit(pairs)
 	}
-	if a.Params != nil {
-		pairs = a.Params(pairs)
+	return pairs, err
+}
+
+// fit refuses parameters that do not fit into a record: php-fpm ends the
+// connection when one goes on in the next.
+func fit(pairs []wire.Pair) error {
+	for i := range pairs {
+		if n := pairs[i].Len(); n > wire.MaxContent {
+			return &cgi.ParamError{Name: "PARAMS", Why: fmt.Sprintf("%s takes %d bytes, and a record holds %d", pairs[i].Name, n, wire.MaxContent)}
+		}
 	}
-	return pairs, cgi.Check(pairs)
+	return nil
 }
 
 // scripted reports whether the path has the extension of a script in it, so that
@@ -199,14 +214,6 @@ func requestURI(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
-}
-
-// hostname is a host without its port.
-func hostname(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i:], ']') < 0 {
-		host = host[:i]
-	}
-	return host
 }
 
 // over waits until nobody uses the request any more, and keeps what is to be

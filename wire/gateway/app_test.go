@@ -68,6 +68,7 @@ func TestAnswers(t *testing.T) {
 		{"two lengths", write("Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"), "GET", 502, "Bad Gateway\n", "a Content-Length that is none", false},
 		{"nothing", write(""), "GET", 502, "Bad Gateway\n", "no output, appStatus 0", false},
 		{"no header", write("<html>hello"), "GET", 502, "Bad Gateway\n", "no CGI response", false},
+		{"no line of a header", write("hello\nworld\n"), "GET", 502, "Bad Gateway\n", `it began with "hello\nworld\n"`, false},
 		{"bad status", write("Status: abc\r\n\r\n"), "GET", 502, "Bad Gateway\n", "no CGI response", false},
 		{"informational", write("Status: 101\r\n\r\n"), "GET", 502, "Bad Gateway\n", "which is no answer", false},
 		{"unfinished", write("Content-Type: text/plain\r\n"), "GET", 502, "Bad Gateway\n", "ended inside the header", false},
@@ -340,8 +341,8 @@ func TestMethods(t *testing.T) {
 	for method, want := range map[string]int{"TRACE": 405, "CONNECT": 405, "OPTIONS": 200, "PROPFIND": 200} {
 		w := httptest.NewRecorder()
 		app.ServeHTTP(w, httptest.NewRequest(method, "http://localhost/", nil))
-		if w.Code != want {
-			t.Errorf("%s: %d, want %d", method, w.Code, want)
+		if w.Code != want || (w.Header().Get("Allow") != "") != (want == 405) {
+			t.Errorf("%s: %d, Allow %q, want %d", method, w.Code, w.Header().Get("Allow"), want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -24,28 +25,58 @@ func forwarded(name string) bool {
 	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "X-Client-Ip" || name == "X-Original-Url" || name == "X-Rewrite-Url"
 }
 
-// isHost reports whether s has only what hosts and their ports are made of
-// (RFC 3986, section 3.2.2). net/http looks at that for HTTP/1.1 only: a client
-// of HTTP/2 can say /, ? and # there.
+// isHost reports whether s is a host, with a port or without one, as far as its
+// characters say (RFC 3986, section 3.2.2); "" is one. net/http looks at these
+// for HTTP/1.1 only, and not at brackets and ports: a client of HTTP/2 can say
+// /, ? and # there.
 func isHost(s string) bool {
+	host, port := splitPort(s)
+	more := "-._~%!$&'()*+,;="
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if host, ok = strings.CutSuffix(inner, "]"); !ok {
+			return false
+		}
+		more += ":"
+	}
+	return madeOf(host, more) && strings.Trim(port, "0123456789") == ""
+}
+
+// splitPort returns a host without its port, and the port.
+func splitPort(host string) (string, string) {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i:], ']') < 0 {
+		return host[:i], host[i+1:]
+	}
+	return host, ""
+}
+
+// madeOf reports whether s has letters, digits and the characters of more only.
+func madeOf(s, more string) bool {
 	for i := range len(s) {
-		if c := s[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("-._~%!$&'()*+,;=:[]", c) < 0 {
+		if c := s[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte(more, c) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
+// malformedLine returns what a request line of HTTP/1.1 could not hold (RFC
+// 9112, section 3): net/http takes it in HTTP/2. Methods and paths with spaces
+// are others to who reads the log.
+func malformedLine(r *http.Request) *cgi.ParamError {
+	switch {
+	case r.Method == "" || !madeOf(r.Method, "!#$%&'*+-.^_`|~"):
+		return &cgi.ParamError{Name: "REQUEST_METHOD", Why: fmt.Sprintf("%.80q is no method", r.Method)}
+	case strings.IndexByte(r.RequestURI, ' ') >= 0:
+		return &cgi.ParamError{Name: "REQUEST_URI", Why: "it has a space in it"} // it may hold secrets
+	case !isHost(r.Host):
+		return &cgi.ParamError{Name: "Host", Why: fmt.Sprintf("%.80q is no host", r.Host)}
+	}
+	return nil
+}
+
 // unambiguous reports whether a name is of letters, digits and hyphens: X_Forwarded_For
 // and X-Forwarded-For would be the same parameter.
-func unambiguous(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return name != ""
-}
+func unambiguous(name string) bool { return name != "" && madeOf(name, "-") }
 
 // passed returns the header fields that an application is told, in an order
 // that does not change.
@@ -68,7 +99,9 @@ func (a *App) passed(r *http.Request) []cgi.Field {
 				continue
 			}
 		}
-		if perConnection[name] || !unambiguous(name) || slices.Contains(listed, name) {
+		// In HTTP/2 Host can be there beside :authority, which is what counts (RFC
+		// 9113, section 8.3.1).
+		if name == "Host" || perConnection[name] || !unambiguous(name) || slices.Contains(listed, name) {
 			continue
 		}
 		names = append(names, name)
@@ -129,9 +162,26 @@ func answerFields(to http.Header, from *cgi.Header) {
 		if key == "Status" || perConnection[key] || strings.HasPrefix(key, "Variable-") {
 			continue
 		}
-		to[key] = append(to[key], string(value))
+		to[key] = append(to[key], withoutControls(value))
 	}
 	if _, ok := to["Content-Type"]; !ok {
 		to["Content-Type"] = nil // or net/http guesses, and makes a page of an upload
 	}
+}
+
+// withoutControls returns the value of a field with a space for each control
+// character but the tab, as RFC 9110, section 5.5, allows: in HTTP/1.1 net/http
+// would send them, in HTTP/2 leave the field out.
+func withoutControls(value []byte) string {
+	control := func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
+	if !slices.ContainsFunc(value, control) {
+		return string(value)
+	}
+	clean := slices.Clone(value)
+	for i, c := range clean {
+		if control(c) {
+			clean[i] = ' '
+		}
+	}
+	return string(clean)
 }

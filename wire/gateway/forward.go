@@ -21,7 +21,7 @@ func (a *App) forward(w http.ResponseWriter, r *http.Request, x *Exchange, resp 
 		a.failed(w, r, x, err)
 		return
 	}
-	if why := unusable(header); why != "" {
+	if why := unusable(header, resp.Stdout); why != "" {
 		a.noHeader(w, r, x, resp, header, why)
 		return
 	}
@@ -38,18 +38,30 @@ func (a *App) relay(w http.ResponseWriter, r *http.Request, x *Exchange, resp *c
 		x.fail(w, http.StatusBadGateway, err.Error())
 		return
 	}
+	if status := header.Status(); status == http.StatusNoContent || status == http.StatusNotModified {
+		// There is no body, and what 304 may say of one clients of HTTP/2 wait for.
+		delete(h, "Content-Length")
+		length = -1
+	}
 	x.closing(h)
 	w.WriteHeader(header.Status())
 	a.relayBody(w, r, x, resp, length)
 }
 
-// unusable says why a header cannot be the beginning of an answer.
-func unusable(h *cgi.Header) string {
+// unusable says why a header cannot be the beginning of an answer. body is what
+// comes after it.
+func unusable(h *cgi.Header, body io.Reader) string {
 	switch p := h.Problem(); {
 	case p == cgi.NoOutput:
 		return "the application wrote no output"
 	case p != cgi.OK:
-		return fmt.Sprintf("the application wrote no CGI response: %v; it began with %.80q", p, h.Bytes())
+		began := h.Bytes()
+		if len(began) == 0 { // all of it is body, and some of that is there
+			began = make([]byte, 80)
+			n, _ := body.Read(began)
+			began = began[:n]
+		}
+		return fmt.Sprintf("the application wrote no CGI response: %v; it began with %.80q", p, began)
 	case h.Status() < 200:
 		return fmt.Sprintf("the application answered with Status %d, which is no answer", h.Status())
 	}
@@ -112,7 +124,7 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 		_ = http.NewResponseController(w).Flush()
 	}
 	if errors.Is(unsent, http.ErrBodyNotAllowed) { // 204, 304
-		unsent, err, length = nil, nil, -1
+		unsent, err = nil, nil
 	}
 	var end wire.EndRequest
 	if err == nil {

@@ -51,7 +51,7 @@ func (z *Authorizer) allowed(w http.ResponseWriter, r *http.Request, x *Exchange
 		z.App.failed(w, r, x, err)
 		return false
 	}
-	if why := unusable(header); why != "" {
+	if why := unusable(header, resp.Stdout); why != "" {
 		z.App.noHeader(w, r, x, resp, header, why)
 		return false
 	}
