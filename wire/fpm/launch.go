@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,7 @@ const (
 	startPoll = 10 * time.Millisecond // between two tries
 	quitTime  = 3 * time.Second       // for the requests at work, after SIGQUIT
 	termTime  = time.Second           // after SIGTERM
+	endWords  = 3 * time.Second       // what it says in these before its end is about that
 )
 
 // LaunchOptions say what pool to launch. The zero value is a good choice.
@@ -52,16 +54,21 @@ type LaunchOptions struct {
 // Its methods may be called concurrently.
 type Pool struct {
 	dir    string
+	lock   *os.File // of dir
 	cmd    *exec.Cmd
 	log    *tail
-	exited chan struct{} // closed when the process has ended, after err is set
-	err    error
+	exited chan struct{} // closed when the process has ended, after ended is set
+	ended  time.Time
 	stop   sync.Once
 }
 
 // Launch starts php-fpm with a pool of its own and waits until it answers; ctx
 // limits that, and it is 10 s at most. The pool has to be closed. An error says
 // what php-fpm said, or is ErrNotInstalled.
+//
+// When the program is killed before it has closed the pool, php-fpm ends, too,
+// on Linux; elsewhere it goes on. The folder that it leaves behind is removed by
+// the next Launch of the same user, once no php-fpm answers there any more.
 func Launch(ctx context.Context, o LaunchOptions) (*Pool, error) {
 	binary := o.Binary
 	if binary == "" {
@@ -70,13 +77,14 @@ func Launch(ctx context.Context, o LaunchOptions) (*Pool, error) {
 			return nil, err
 		}
 	}
-	dir, err := os.MkdirTemp("", "fcgiscope-fpm-")
+	removeLeftovers(os.TempDir())
+	dir, lock, err := makeFolder(os.TempDir())
 	if err != nil {
 		return nil, fmt.Errorf("fpm: %w", err)
 	}
-	p := &Pool{dir: dir, log: &tail{next: o.Log}, exited: make(chan struct{})}
+	p := &Pool{dir: dir, lock: lock, log: &tail{next: o.Log}, exited: make(chan struct{})}
 	if err := p.start(binary, o); err != nil {
-		os.RemoveAll(dir)
+		p.removeFolder()
 		return nil, fmt.Errorf("fpm: start %s: %w", binary, err)
 	}
 	if err := p.await(ctx); err != nil {
@@ -109,18 +117,33 @@ func (p *Pool) start(binary string, o LaunchOptions) error {
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir, p.cmd.Stderr, p.cmd.SysProcAttr = o.Root, p.log, ownGroup()
 	p.cmd.WaitDelay = termTime // for who has left the group with our standard error
-	if err := p.cmd.Start(); err != nil {
-		return err
+	started := make(chan error, 1)
+	go p.run(started)
+	return <-started
+}
+
+// run starts the process and waits for its end.
+func (p *Pool) run(started chan<- error) {
+	// The system ends the process with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		if !p.cmd.ProcessState.Exited() {
-			// A master that was killed leaves its workers behind.
-			killGroup(p.cmd.Process)
-		}
-		close(p.exited)
-	}()
-	return nil
+	_ = p.cmd.Wait() // the state says more
+	p.ended = time.Now()
+	if !p.cmd.ProcessState.Exited() {
+		// A master that was killed leaves its workers behind.
+		killGroup(p.cmd.Process)
+	}
+	close(p.exited)
+}
+
+func (p *Pool) removeFolder() {
+	os.RemoveAll(p.dir)
+	p.lock.Close()
 }
 
 // config is the least that php-fpm needs.
@@ -200,7 +223,7 @@ func (p *Pool) PID() int { return p.cmd.Process.Pid }
 // Done is closed when php-fpm has ended, by itself or by Close.
 func (p *Pool) Done() <-chan struct{} { return p.exited }
 
-// Err says how php-fpm ended, and what it said last; nil as long as it runs.
+// Err says how php-fpm ended, and what it said of that; nil as long as it runs.
 func (p *Pool) Err() error {
 	select {
 	case <-p.exited:
@@ -208,10 +231,10 @@ func (p *Pool) Err() error {
 		return nil
 	}
 	how := "it ended"
-	if p.err != nil {
-		how = p.err.Error()
+	if state := p.cmd.ProcessState; !state.Success() {
+		how = state.String()
 	}
-	if said := p.log.last(); said != "" {
+	if said := p.log.end(p.ended.Add(-endWords), p.cmd.ProcessState.Exited()); said != "" {
 		return fmt.Errorf("%s: %s", how, said)
 	}
 	return errors.New(how)
@@ -229,7 +252,7 @@ func (p *Pool) Close() error {
 			}
 		}
 		<-p.exited
-		os.RemoveAll(p.dir)
+		p.removeFolder()
 	})
 	return nil
 }
