@@ -168,6 +168,30 @@ func (r *Response) next() ([]byte, error) {
 	return piece, nil
 }
 
+// Ready reports whether Stdout can be read without waiting for the app, because
+// there is output of it or the answer is over.
+func (r *Response) Ready() bool {
+	if len(r.head) > 0 {
+		return true
+	}
+	c := r.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if hasOutput(r) || c.leader != nil {
+		return hasOutput(r)
+	}
+	for b := c.rd.Buffered(); ; {
+		rec, n := wire.Split(b)
+		switch {
+		case n == 0:
+			return false
+		case rec.RequestID == r.id && (rec.Type == wire.TypeEndRequest || rec.Type == wire.TypeStdout && len(rec.Content) > 0):
+			return true
+		}
+		b = b[n:]
+	}
+}
+
 func (r *Response) ending() error {
 	if r.err != nil {
 		return r.err

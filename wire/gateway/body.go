@@ -35,6 +35,9 @@ type body struct {
 	stream    *patientReader // that it is read from while it is sent; nil if it is all there
 }
 
+// noBody is that of a request without one.
+var noBody = &body{}
+
 func (b *body) close() {
 	if b.file != nil {
 		_ = b.file.Close()
@@ -51,7 +54,7 @@ var smallBodies = sync.Pool{New: func() any { b := make([]byte, smallBody); retu
 // bodies, and those whose size it has to be told and that is not known.
 func (a *App) body(w http.ResponseWriter, r *http.Request) (*body, error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
-		return &body{}, nil
+		return noBody, nil
 	}
 	if a.MaxBody > 0 && r.ContentLength > a.MaxBody {
 		return nil, errTooLarge

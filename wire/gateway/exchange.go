@@ -69,16 +69,30 @@ const (
 
 type exchangeKey struct{}
 
+// An exchangeContext is the context of a request that has an Exchange.
+type exchangeContext struct {
+	context.Context
+	x Exchange
+}
+
+// Value implements context.Context.
+func (c *exchangeContext) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return &c.x
+	}
+	return c.Context.Value(key)
+}
+
 // Begin returns the Exchange of a request. Who is the first to ask makes it, and
 // passes the request that Begin returns on.
 func Begin(r *http.Request) (*http.Request, *Exchange) {
 	if x, ok := r.Context().Value(exchangeKey{}).(*Exchange); ok {
 		return r, x
 	}
-	x := &Exchange{Began: time.Now()}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-	x.Request = r
-	return r, x
+	c := &exchangeContext{Context: r.Context(), x: Exchange{Began: time.Now()}}
+	r = r.WithContext(c)
+	c.x.Request = r
+	return r, &c.x
 }
 
 // statusClientGone is nginx's for a client that did not wait.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fcgiscope/fcgiscope/wire/cgi"
@@ -149,9 +150,10 @@ func local(r *http.Request) (addr, port string) {
 		return "", ""
 	}
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		addr, port, _ = net.SplitHostPort(tcp.String())
+		at := tcp.AddrPort()
+		return at.Addr().Unmap().String(), strconv.Itoa(int(at.Port()))
 	}
-	return addr, port
+	return "", ""
 }
 
 // answerFields puts the header of an application's answer into an HTTP header,

@@ -117,7 +117,7 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	var n int64
 	var err, unsent error
 	if r.Method != http.MethodHead {
-		out := newRelay(w, length)
+		out := newRelay(w, resp, length)
 		n, err = resp.Stdout.(io.WriterTo).WriteTo(out)
 		unsent = out.close()
 	} else {
@@ -163,10 +163,11 @@ const flushTime = time.Millisecond
 
 // A relay writes an answer and does not let what it has wait for more.
 type relay struct {
+	resp  *client.Response
 	mu    sync.Mutex
 	w     http.ResponseWriter // nil: it is over
 	left  int64               // bytes that the answer may still have; less than 0: nobody knows
-	rc    *http.ResponseController
+	rc    http.ResponseController
 	timer *time.Timer
 	armed bool
 	err   error // of writing to w
@@ -179,11 +180,11 @@ var relays = sync.Pool{New: func() any {
 	return o
 }}
 
-func newRelay(w http.ResponseWriter, length int64) *relay {
+func newRelay(w http.ResponseWriter, resp *client.Response, length int64) *relay {
 	o := relays.Get().(*relay)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.w, o.rc, o.left, o.err = w, http.NewResponseController(w), length, nil
+	o.resp, o.w, o.rc, o.left, o.err = resp, w, *http.NewResponseController(w), length, nil
 	o.arm() // the header is not to wait either
 	return o
 }
@@ -207,9 +208,10 @@ func (o *relay) Write(p []byte) (int, error) {
 	return len(p), nil // what is too much is left out
 }
 
-// arm sees to it that what was written is sent. With mu.
+// arm sees to it that what was written is sent, unless there is more, or the end,
+// at once. With mu.
 func (o *relay) arm() {
-	if !o.armed {
+	if !o.armed && !o.resp.Ready() {
 		o.armed = true
 		o.timer.Reset(flushTime)
 	}
@@ -229,8 +231,10 @@ func (o *relay) flush() {
 func (o *relay) close() error {
 	o.mu.Lock()
 	err := o.err
-	o.timer.Stop()
-	o.w, o.rc, o.armed = nil, nil, false
+	if o.armed {
+		o.timer.Stop()
+	}
+	o.resp, o.w, o.rc, o.armed = nil, nil, http.ResponseController{}, false
 	o.mu.Unlock()
 	relays.Put(o)
 	return err

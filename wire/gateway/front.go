@@ -32,11 +32,10 @@ type Front struct {
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, x := Begin(r)
-	out := &writer{ResponseWriter: w, x: x, limit: f.SendTime}
+	out := &writer{ResponseWriter: w, control: *http.NewResponseController(w), x: x, limit: f.SendTime}
 	if out.limit == 0 {
 		out.limit = DefaultSendTime
 	}
-	out.control = http.NewResponseController(w)
 	out.arm()
 	defer f.end(out)
 	f.Next.ServeHTTP(out, r)
@@ -73,7 +72,7 @@ func (f *Front) end(out *writer) {
 // A writer is an answer on its way, counted and with a limit for each piece.
 type writer struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control http.ResponseController
 	x       *Exchange
 	limit   time.Duration
 	armed   time.Time

@@ -40,12 +40,12 @@ func (z *Authorizer) allowed(w http.ResponseWriter, r *http.Request, x *Exchange
 	script := x.Script
 	x.Script = Script{Root: z.Root, Name: name, File: z.Root + name}
 	defer func() { x.Script = script }()
-	resp, err := z.App.ask(r.Context(), r, x, question{role: wire.Authorizer}, &body{})
+	resp, err := z.App.ask(r.Context(), r, x, question{role: wire.Authorizer}, noBody)
 	if err != nil {
 		z.App.notAsked(w, r, x, err)
 		return false
 	}
-	defer z.App.over(x, resp, &body{})
+	defer z.App.over(x, resp, noBody)
 	header, err := resp.Header()
 	if err != nil {
 		z.App.failed(w, r, x, err)
