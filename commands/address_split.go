@@ -2,30 +2,57 @@ package commands
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // splitCommand splits a command line into words like a POSIX shell: at blanks,
 // but for what stands in '…', in "…" (where a backslash escapes $, `, " and
 // itself), or behind a backslash. Nothing is expanded; what a shell would do
-// more about is an error that says where. The error names the byte, from 1.
+// more about is a *splitError.
 func splitCommand(s string) ([]string, error) {
+	placed, err := splitPlaces(s)
 	var words []string
+	for _, w := range placed {
+		words = append(words, w.text)
+	}
+	return words, err
+}
+
+// A splitError says why a command line cannot be split.
+type splitError struct {
+	at   int    // the byte, from 1
+	mark string // what stands there
+	what string // is wrong with it
+}
+
+func (e *splitError) Error() string { return fmt.Sprintf("the %s at byte %d %s", e.mark, e.at, e.what) }
+
+const forShell = "is for a shell, and there is none"
+
+// splitPlaces is splitCommand with the byte, from 1, at which each word begins.
+// There are no words with an error.
+func splitPlaces(s string) ([]typed, error) {
+	var words []typed
 	var word strings.Builder
-	open := false // there is a word, perhaps an empty one
+	start := -1 // of the word, perhaps an empty one; -1: there is none
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case ' ', '\t':
-			if open {
-				words = append(words, word.String())
+		if c := s[i]; c == ' ' || c == '\t' {
+			if start >= 0 {
+				words = append(words, typed{word.String(), start + 1})
 				word.Reset()
 			}
-			open = false
+			start = -1
 			continue
+		}
+		if start < 0 {
+			start = i
+		}
+		switch c := s[i]; c {
 		case '\'':
 			end := strings.IndexByte(s[i+1:], '\'')
 			if end < 0 {
-				return nil, fmt.Errorf("the ' at byte %d is not closed", i+1)
+				return nil, &splitError{i + 1, "'", "is not closed"}
 			}
 			word.WriteString(s[i+1 : i+1+end])
 			i += end + 1
@@ -37,19 +64,18 @@ func splitCommand(s string) ([]string, error) {
 			i = end
 		case '\\':
 			if i+1 == len(s) {
-				return nil, fmt.Errorf("the \\ at byte %d escapes nothing", i+1)
+				return nil, &splitError{i + 1, "\\", "escapes nothing"}
 			}
 			i++
 			word.WriteByte(s[i])
 		case '|', '&', ';', '<', '>', '(', ')', '$', '`', '\n':
-			return nil, fmt.Errorf("the %q at byte %d is for a shell, and there is none", c, i+1)
+			return nil, &splitError{i + 1, strconv.QuoteRune(rune(c)), forShell}
 		default:
 			word.WriteByte(c)
 		}
-		open = true
 	}
-	if open {
-		words = append(words, word.String())
+	if start >= 0 {
+		words = append(words, typed{word.String(), start + 1})
 	}
 	return words, nil
 }
@@ -64,10 +90,10 @@ func doubleQuoted(word *strings.Builder, s string, start int) (end int, err erro
 			i++
 			word.WriteByte(s[i])
 		case c == '$' || c == '`':
-			return 0, fmt.Errorf("the %q at byte %d is for a shell, and there is none", c, i+1)
+			return 0, &splitError{i + 1, strconv.QuoteRune(rune(c)), forShell}
 		default:
 			word.WriteByte(c)
 		}
 	}
-	return 0, fmt.Errorf("the \" at byte %d is not closed", start+1)
+	return 0, &splitError{start + 1, `"`, "is not closed"}
 }

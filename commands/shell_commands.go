@@ -42,8 +42,8 @@ func shellVerbs() []shellVerb {
 		{name: "get-values", args: "[NAME…]", help: "GET_VALUES: ask what the application can do", record: wire.TypeGetValues, sends: true, kept: true, complete: ofRecord(wire.TypeGetValues), run: (*shellSession).getValues},
 		{name: "raw", args: "HEX…|\"TEXT\"…", help: "send bytes; lines of hex digits do it without the word", sends: true, kept: true, run: (*shellSession).raw},
 		{name: "send", args: "LINE", help: "send a line of the text form, legal or not; one that begins with > needs no word", sends: true, kept: true, run: (*shellSession).send},
-		{name: "wait", args: "[TIME] [any] [closed]", help: "wait until all that is open has ended, or nothing has come for TIME", kept: true, waits: true, complete: oneOf("any", "closed"), run: (*shellSession).wait,
-			more: "It fails when a status is not 0; with any it does not. closed: until the application has closed the connection, too."},
+		{name: "wait", args: "[TIME] [closed] [any] [late] [lost]", help: "wait until all that is open has ended, or nothing has come for TIME", kept: true, waits: true, complete: oneOf(waitWords...), run: (*shellSession).wait,
+			more: "closed: until the application has closed the connection, too. It fails when a status is not 0, unless any is given; when nothing has come for TIME, unless late is; and when an application breaks the protocol, such as by closing the connection inside a request, unless lost is."},
 		{name: "show", help: "show every request as the rules of the protocol see it", run: (*shellSession).show,
 			more: "The numbers are parameters and bytes; a full stop behind one says that the stream was ended. The state is open, aborted (and not ended yet), ended, lost with the connection, or what END_REQUEST said else."},
 		{name: "request", args: "[ADDR] URL [FLAGS]", help: "the command request, over a connection of its own", words: true, kept: true, complete: requestWords, run: (*shellSession).request,
@@ -127,12 +127,12 @@ func (s *shellSession) connectLine(ctx context.Context, l *shellLine) error {
 	case err != nil:
 		return err
 	case len(args) > 1:
-		return l.fail(l.restAt, "connect 'exec:COMMAND ARG…' needs quotes", "unexpected %q", args[1])
+		return l.fail(args[1].at, "connect 'exec:COMMAND ARG…' needs quotes", "unexpected %q", args[1].text)
 	case len(args) == 1:
-		if _, err := parseTarget(args[0]); err != nil {
-			return l.fail(l.restAt, hintOf(err), "%s", plain(err))
+		if _, err := parseTarget(args[0].text); err != nil {
+			return l.fail(args[0].at, hintOf(err), "%s", plain(err))
 		}
-		return s.connect(ctx, args[0])
+		return s.connect(ctx, args[0].text)
 	case s.current == nil:
 		return l.fail(l.restAt, "such as: connect 127.0.0.1:9000", "no address")
 	}
@@ -141,30 +141,44 @@ func (s *shellSession) connectLine(ctx context.Context, l *shellLine) error {
 
 // use makes another connection the current one.
 func (s *shellSession) use(_ context.Context, l *shellLine) error {
-	n, err := strconv.Atoi(l.rest)
+	words := l.words()
+	switch {
+	case len(words) == 0:
+		return l.fail(l.restAt, "show lists them, such as: use 0", "no number of a connection")
+	case len(words) > 1:
+		return l.fail(words[1].at, "use takes the number of one connection", "unexpected %q", words[1].text)
+	}
+	n, err := strconv.Atoi(words[0].text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil || n < 0 || n >= len(s.conns) {
-		return l.fail(l.restAt, "show lists them", "there is no connection %q", l.rest)
+		return l.fail(words[0].at, "show lists them", "there is no connection %q", words[0].text)
 	}
 	s.current = s.conns[n]
 	return nil
 }
 
-// closeLine is close [fin|rst].
+// closeLine is close [fin|rst]. That the application was faster, and closed what
+// it may close, is no mistake.
 func (s *shellSession) closeLine(_ context.Context, l *shellLine) error {
-	c, err := s.using()
-	if err != nil {
-		return err
+	how := ""
+	for i, w := range l.words() {
+		if i > 0 || w.text != "fin" && w.text != "rst" {
+			return l.fail(w.at, near(w.text, []string{"fin", "rst"}), "unexpected %q", w.text)
+		}
+		how = w.text
 	}
-	switch l.rest {
-	case "":
-		c.hangUp(flow.CloseByServer)
+	c, err := s.using()
+	switch {
+	case how == "" && is[closedError](err):
 		return nil
-	case "fin":
+	case err != nil:
+		return err
+	case how == "fin":
 		return c.halfClose()
-	case "rst":
+	case how == "rst":
 		return s.reset(c)
 	}
-	return l.fail(l.restAt, near(l.rest, []string{"fin", "rst"}), "unexpected %q", l.rest)
+	c.hangUp(flow.CloseByServer)
+	return nil
 }

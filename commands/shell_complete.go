@@ -12,6 +12,7 @@ import (
 
 	"github.com/fcgiscope/fcgiscope/pretty"
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
 // completeKey returns what the line editor asks at each key: Tab completes the
@@ -200,7 +201,7 @@ func (s *shellSession) idWords(before []string) []string {
 	defer s.mu.Unlock()
 	var words []string
 	if s.current != nil {
-		for _, id := range s.current.ids() {
+		for _, id := range s.current.ids(func(*flow.Request) bool { return true }) {
 			words = append(words, strconv.Itoa(int(id)))
 		}
 	}

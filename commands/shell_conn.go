@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"slices"
@@ -217,8 +216,22 @@ func (c *shellConn) manage(e *flow.Event) {
 	}
 }
 
-// ids returns the ids of the requests that are open, in order.
-func (c *shellConn) ids() []uint16 { return slices.Sorted(maps.Keys(c.begun)) }
+// refresh notes what has changed in the requests that are open since the last
+// event about them. s.mu is held.
+func (c *shellConn) refresh() { c.trace.active(c.note) }
+
+// ids returns the ids of the requests that are open and are so, in order. s.mu is
+// held.
+func (c *shellConn) ids(so func(*flow.Request) bool) []uint16 {
+	var ids []uint16
+	for i := range c.requests {
+		if r := &c.requests[i]; r.EndedAt.IsZero() && so(r) {
+			ids = append(ids, r.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
 
 // freeID is the lowest id from first on that is not open.
 func (c *shellConn) freeID(first uint16) uint16 {

@@ -19,7 +19,11 @@ type draft struct {
 }
 
 // A draftMark says where a word of the draft comes from.
-type draftMark struct{ at, column int }
+type draftMark struct {
+	at     int // its column in the draft
+	key    int // how many bytes of it the user has not typed
+	column int // of the rest in the line
+}
 
 func newDraft(l *shellLine, t wire.Type) *draft {
 	d := &draft{line: l, given: map[string]bool{}}
@@ -28,10 +32,11 @@ func newDraft(l *shellLine, t wire.Type) *draft {
 	return d
 }
 
-// add adds a word that stands for one of the user's.
-func (d *draft) add(text string, column int) {
+// add adds one of the user's words, behind a key= that it was typed without.
+func (d *draft) add(key, word string, column int) {
+	text := key + word
 	d.text = append(d.text, ' ')
-	d.marks = append(d.marks, draftMark{len(d.text) + 1, column})
+	d.marks = append(d.marks, draftMark{len(d.text) + 1, len(key), column})
 	d.text = append(d.text, text...)
 	if key, _, ok := strings.Cut(text, "="); ok && key != "" && key[0] != '"' {
 		d.given[strings.ToLower(key)] = true
@@ -58,10 +63,20 @@ func (d *draft) fail(err error) error {
 		if m.at > wrong.Column {
 			break
 		}
-		column = m.column + wrong.Column - m.at
+		column = m.column + max(0, wrong.Column-m.at-m.key)
 		if i+1 < len(d.marks) {
 			column = min(column, m.column+d.marks[i+1].at-m.at)
 		}
 	}
-	return d.line.fail(column, wrong.Hint, "%s", wrong.What)
+	hint := wrong.Hint
+	if at := column - d.line.restAt; at < len(d.line.rest) && strings.Contains(wordAt(d.line.rest, at), "'") {
+		hint = `quotes are "…"; a ' is nothing special here`
+	}
+	return d.line.fail(column, hint, "%s", wrong.What)
+}
+
+// wordAt is the word of s, between blanks, in which byte i is.
+func wordAt(s string, i int) string {
+	word, _, _ := strings.Cut(s[i:], " ")
+	return s[strings.LastIndexByte(s[:i], ' ')+1:i] + word
 }

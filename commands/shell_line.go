@@ -117,12 +117,27 @@ func (l *shellLine) words() []typed {
 }
 
 // args splits what follows the command as a shell does.
-func (l *shellLine) args() ([]string, error) {
-	words, err := splitCommand(l.rest)
-	if err != nil {
-		return nil, l.fail(l.restAt, "in quotes it is nothing special: '…'", "%v", err)
+func (l *shellLine) args() ([]typed, error) {
+	words, err := splitPlaces(l.rest)
+	var wrong *splitError
+	if errors.As(err, &wrong) {
+		return nil, l.fail(l.restAt+wrong.at-1, "in quotes it is nothing special: '…'", "the %s %s", wrong.mark, wrong.what)
+	}
+	for i := range words {
+		words[i].at += l.restAt - 1
 	}
 	return words, nil
+}
+
+// glued reports whether a ; without a blank, and a command, follow somewhere.
+func (l *shellLine) glued() bool {
+	for _, w := range l.words() {
+		_, name, _ := strings.Cut(w.text, ";")
+		if v := findVerb(name); v != nil && !strings.Contains(w.text, `"`) {
+			return true
+		}
+	}
+	return false
 }
 
 // none refuses words after a command that takes none.
@@ -143,6 +158,9 @@ func (e *lineError) Error() string { return e.what }
 
 // fail returns an error at a column.
 func (l *shellLine) fail(column int, hint, format string, args ...any) error {
+	if l.glued() {
+		hint = `a blank behind the ";" separates commands`
+	}
 	return withHint(usageError{&lineError{column, fmt.Sprintf(format, args...)}}, hint)
 }
 

@@ -20,12 +20,9 @@ const (
 
 // load FILE: run its lines; where it holds what was seen, compare.
 func (s *shellSession) load(ctx context.Context, l *shellLine) error {
-	name, force, err := l.fileWords()
+	name, _, err := l.fileWords("session.txtar")
 	if err != nil {
 		return err
-	}
-	if force {
-		return l.fail(l.restAt, "load takes a file", `unexpected "force"`)
 	}
 	if s.depth == maxLoadDepth {
 		return fmt.Errorf("%s: load in load in load: more than %d deep", name, maxLoadDepth)

@@ -24,27 +24,27 @@ func (s *shellSession) begin(ctx context.Context, l *shellLine) error {
 	for _, w := range l.words() {
 		switch {
 		case isNumber(w.text) && !d.given["id"]:
-			d.add("id="+w.text, w.at)
+			d.add("id=", w.text, w.at)
 		case strings.EqualFold(w.text, "keep"):
-			d.add("flags=KEEP_CONN", w.at)
+			d.add("flags=KEEP_CONN", "", w.at)
 		case strings.Contains(w.text, "=") || strings.Contains(w.text, `"`):
 			bytes = bytes || !strings.Contains(w.text, "=")
-			d.add(w.text, w.at)
+			d.add("", w.text, w.at)
 		default:
 			if _, err := wire.ParseRole(w.text); err != nil {
 				return l.fail(w.at, near(w.text, append(roleWords(), "keep")), "unknown role %q", w.text)
 			}
-			d.add("role="+w.text, w.at)
+			d.add("role=", w.text, w.at)
 		}
 	}
 	if !d.given["id"] {
 		s.mu.Lock()
 		id := c.freeID(s.settings.id)
 		s.mu.Unlock()
-		d.add("id="+strconv.Itoa(int(id)), l.nameAt)
+		d.add("id="+strconv.Itoa(int(id)), "", l.nameAt)
 	}
 	if !d.given["role"] && !bytes {
-		d.add("role="+wire.Responder.String(), l.nameAt)
+		d.add("role="+wire.Responder.String(), "", l.nameAt)
 	}
 	return s.sendDraft(ctx, c, d)
 }
@@ -62,11 +62,14 @@ func roleWords() []string {
 }
 
 // near is the hint for a word that is none of words.
-func near(word string, words []string) string {
+func near(word string, words []string) string { return nearOr(word, words, "want ") }
+
+// nearOr is near, which says otherwise where it knows nothing near.
+func nearOr(word string, words []string, otherwise string) string {
 	if n := wire.Nearest(word, words); n != "" {
 		return "did you mean " + n + "?"
 	}
-	return "want " + orList(words)
+	return otherwise + orList(words)
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
@@ -84,11 +87,16 @@ func (s *shellSession) stream(ctx context.Context, l *shellLine, t wire.Type) er
 	for i, w := range words {
 		switch {
 		case i == 0 && isNumber(w.text):
-			d.add("id="+w.text, w.at)
-		case t != wire.TypeParams && strings.HasPrefix(w.text, "@") && file == "":
-			file, fileAt = strings.Trim(w.text[1:], `"`), w.at
+			d.add("id=", w.text, w.at)
+		case t != wire.TypeParams && strings.HasPrefix(w.text, "@"):
+			if file != "" {
+				return l.fail(w.at, "another line for the other", "two files for one record")
+			}
+			if file, fileAt = strings.Trim(w.text[1:], `"`), w.at; file == "" {
+				return l.fail(w.at, "such as: "+l.name+" @body.txt", "no file behind the @")
+			}
 		default:
-			d.add(w.text, w.at)
+			d.add("", w.text, w.at)
 		}
 	}
 	s.defaultID(c, d)
@@ -116,7 +124,7 @@ func (s *shellSession) defaultID(c *shellConn, d *draft) {
 	if id == 0 {
 		id = s.settings.id
 	}
-	d.add("id="+strconv.Itoa(int(id)), d.line.nameAt)
+	d.add("id="+strconv.Itoa(int(id)), "", d.line.nameAt)
 }
 
 // sendFile sends what a file holds in records of the size that is set.
@@ -166,13 +174,15 @@ func (s *shellSession) simple(ctx context.Context, l *shellLine, t wire.Type, nu
 	for i, w := range l.words() {
 		switch {
 		case i == 0 && isNumber(w.text):
-			d.add("id="+w.text, w.at)
+			d.add("id=", w.text, w.at)
 		case number != "" && isNumber(w.text):
-			d.add(number+"="+w.text, w.at)
+			d.add(number+"=", w.text, w.at)
 		case number != "" && !strings.ContainsAny(w.text, `="`):
-			d.add("protocolStatus="+w.text, w.at)
+			d.add("protocolStatus=", w.text, w.at)
+		case !strings.ContainsAny(w.text, `="`):
+			return l.fail(w.at, l.name+" takes the id of a request, such as: "+l.name+" 1", "unexpected %q", w.text)
 		default:
-			d.add(w.text, w.at)
+			d.add("", w.text, w.at)
 		}
 	}
 	s.defaultID(c, d)
@@ -188,11 +198,11 @@ func (s *shellSession) getValues(ctx context.Context, l *shellLine) error {
 	}
 	d := newDraft(l, wire.TypeGetValues)
 	for _, w := range l.words() {
-		d.add(w.text, w.at)
+		d.add("", w.text, w.at)
 	}
 	if l.rest == "" {
 		for _, name := range wire.ValueNames() {
-			d.add(name, l.nameAt)
+			d.add("", name, l.nameAt)
 		}
 	}
 	rec, err := d.record()
@@ -253,7 +263,7 @@ func (s *shellSession) raw(ctx context.Context, l *shellLine) error {
 	}
 	d := &draft{line: l, text: []byte("> raw"), given: map[string]bool{}}
 	for _, w := range l.words() {
-		d.add(w.text, w.at)
+		d.add("", w.text, w.at)
 	}
 	lines, err := text.Parse(append(d.text, '\n'))
 	if err != nil {

@@ -3,15 +3,20 @@ package commands
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // request [ADDR] URL FLAGS…: the whole command, over a connection of its own.
 // With one argument, the address is that of the current connection.
 func (s *shellSession) request(ctx context.Context, l *shellLine) error {
-	args, err := l.args()
+	words, err := l.args()
 	if err != nil {
 		return err
+	}
+	var args []string
+	for _, w := range words {
+		args = append(args, w.text)
 	}
 	if addr := s.requestAddress(args); addr != "" {
 		args = slices.Insert(args, 0, addr)
@@ -20,10 +25,27 @@ func (s *shellSession) request(ctx context.Context, l *shellLine) error {
 	env.Stdin = strings.NewReader("") // that of the session has its lines
 	env.Terminal.Stdin = false
 	err = s.env.run(ctx, append([]string{"fcgiscope", "request"}, args...), &env)
-	if ctx.Err() != nil && err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case is[usageError](err):
+		return l.fail(l.mistaken(words, plain(err)), hintOf(err), "%s", plain(err))
 	}
 	return err
+}
+
+// mistaken is the column of the word that a message is about: the first that it
+// holds, else that of the first word.
+func (l *shellLine) mistaken(words []typed, message string) int {
+	for _, w := range words {
+		name, _, _ := strings.Cut(w.text, "=")
+		if name != "" && (strings.Contains(message, strconv.Quote(w.text)) || strings.Contains(message, strconv.Quote(name)) || strings.HasPrefix(name, "-") && strings.Contains(message+" ", name+" ")) {
+			return w.at
+		}
+	}
+	return l.restAt
 }
 
 // requestAddress returns the address that is missing from the arguments of

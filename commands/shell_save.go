@@ -20,25 +20,33 @@ const (
 	seenPart    = "seen"
 )
 
-// fileWords reads FILE [force].
-func (l *shellLine) fileWords() (name string, force bool, err error) {
+// fileWords reads FILE, and force where the command writes one. The example is
+// for who gave none.
+func (l *shellLine) fileWords(example string) (name string, force bool, err error) {
 	args, err := l.args()
 	switch {
 	case err != nil:
 		return "", false, err
 	case len(args) == 0:
-		return "", false, l.fail(l.restAt, "such as: "+l.name+" session.txtar", "no file")
-	case len(args) == 2 && args[1] == "force":
-		return args[0], true, nil
-	case len(args) > 1:
-		return "", false, l.fail(l.restAt, "a name with blanks needs quotes; force writes over a file", "unexpected %q", args[1])
+		return "", false, l.fail(l.restAt, "such as: "+l.name+" "+example, "no file")
+	case len(args) == 1:
+		return args[0].text, false, nil
+	case args[1].text == "force" && l.name != "load":
+		if len(args) > 2 {
+			return "", false, l.fail(args[2].at, l.name+" takes a file, and force", "unexpected %q", args[2].text)
+		}
+		return args[0].text, true, nil
 	}
-	return args[0], false, nil
+	hint := "a name with blanks needs quotes"
+	if l.name != "load" {
+		hint += "; force writes over a file"
+	}
+	return "", false, l.fail(args[1].at, hint, "unexpected %q", args[1].text)
 }
 
 // save FILE [force]: what was done, and in a .txtar file what was seen, too.
 func (s *shellSession) save(_ context.Context, l *shellLine) error {
-	name, force, err := l.fileWords()
+	name, force, err := l.fileWords("session.txtar")
 	if err != nil {
 		return err
 	}
@@ -105,7 +113,7 @@ func (s *shellSession) record(_ context.Context, l *shellLine) error {
 		}
 		return s.stopRecording()
 	}
-	name, force, err := l.fileWords()
+	name, force, err := l.fileWords("session.pcapng")
 	if err != nil {
 		return err
 	}

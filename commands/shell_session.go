@@ -190,6 +190,9 @@ func (s *shellSession) do(ctx context.Context, l *shellLine) error {
 		defer stop()
 	}
 	if err := c.run(s, ctx, l); err != nil {
+		if word := excuse(err); c.name == "wait" && word != "" {
+			s.lines.add(l.text+" "+word, true) // so that it can be done again
+		}
 		return err
 	}
 	if c.kept {

@@ -14,12 +14,14 @@ import (
 // recordSettings are what set changes: how begin, params and the others make records.
 // What send and raw send is as it is written.
 type recordSettings struct {
-	padding padding       // of records of streams that have content; none by default
-	chunk   int           // the most content of a record of a stream
-	version uint8         // of records
-	id      uint16        // where a line names none, and from which begin takes free ones
-	limit   time.Duration // wait gives up when nothing has come for so long; 0: never
-	times   bool          // are shown
+	padding  padding       // of records of streams that have content; none by default
+	chunk    int           // the most content of a record of a stream
+	split    bool          // pairs are split where a record is full
+	version  uint8         // of records
+	reserved uint8         // the reserved byte of their headers
+	id       uint16        // where a line names none, and from which begin takes free ones
+	limit    time.Duration // wait gives up when nothing has come for so long; 0: never
+	times    bool          // are shown
 }
 
 // defaultChunk is a power of two that most web servers stay below.
@@ -44,32 +46,44 @@ var settingTable = []struct {
 			return strconv.Itoa(o.padding.n)
 		},
 		func(o *recordSettings, v string) error { return o.padding.Set(v) }},
-	{"chunk", "the most content of a record of params, stdin and data, in bytes; pairs stay whole", nil,
+	{"chunk", "the most content of a record of params, stdin and data, in bytes", nil,
 		func(o *recordSettings) string { return strconv.Itoa(o.chunk) },
 		func(o *recordSettings, v string) error { return setNumber(v, 1, wire.MaxContent, &o.chunk) }},
+	{"split", "on: pairs are split over records where these are full; php-fpm resets the connection then", onOff,
+		func(o *recordSettings) string { return onOrOff(o.split) },
+		func(o *recordSettings, v string) error { return setSwitch(v, &o.split) }},
 	{"version", "the version of records", nil,
 		func(o *recordSettings) string { return strconv.Itoa(int(o.version)) },
 		func(o *recordSettings, v string) error { return setNumber(v, 0, 255, &o.version) }},
+	{"reserved", "the reserved byte of records, which is to be 0", nil,
+		func(o *recordSettings) string { return strconv.Itoa(int(o.reserved)) },
+		func(o *recordSettings, v string) error { return setNumber(v, 0, 255, &o.reserved) }},
 	{"id", "the request id of lines that name none, and the first that begin takes", nil,
 		func(o *recordSettings) string { return strconv.Itoa(int(o.id)) },
 		func(o *recordSettings, v string) error { return setNumber(v, 1, 65535, &o.id) }},
 	{"limit", "wait gives up, and a write too, when nothing has gone on for so long; 0: never", nil,
 		func(o *recordSettings) string { return o.limit.String() },
 		func(o *recordSettings, v string) error { return (*duration)(&o.limit).Set(v) }},
-	{"times", "show when things happened", []string{"on", "off"},
-		func(o *recordSettings) string {
-			if o.times {
-				return "on"
-			}
-			return "off"
-		},
-		func(o *recordSettings, v string) error {
-			if v != "on" && v != "off" {
-				return fmt.Errorf("want on or off")
-			}
-			o.times = v == "on"
-			return nil
-		}},
+	{"times", "show when things happened", onOff,
+		func(o *recordSettings) string { return onOrOff(o.times) },
+		func(o *recordSettings, v string) error { return setSwitch(v, &o.times) }},
+}
+
+var onOff = []string{"on", "off"}
+
+func onOrOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func setSwitch(s string, on *bool) error {
+	if s != "on" && s != "off" {
+		return fmt.Errorf("want on or off")
+	}
+	*on = s == "on"
+	return nil
 }
 
 func setNumber[T int | uint8 | uint16](s string, from, to int, v *T) error {
@@ -101,7 +115,7 @@ func (s *shellSession) set(_ context.Context, l *shellLine) error {
 		case len(words) == 1:
 			return s.say(row.get(&s.settings) + "\n")
 		case len(words) > 2:
-			return l.fail(words[2].at, "", "unexpected %q", words[2].text)
+			return l.fail(words[2].at, "set takes one value; \"; \" separates commands", "unexpected %q", words[2].text)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -113,21 +127,25 @@ func (s *shellSession) set(_ context.Context, l *shellLine) error {
 	return l.fail(words[0].at, near(words[0].text, names), "no setting is called %q", words[0].text)
 }
 
-// apply gives a record the version that is set, unless its line gives one.
+// apply gives a record the version and the reserved byte that are set, unless its
+// line gives them.
 func (o *recordSettings) apply(r *wire.Record, d *draft) {
 	if !d.given["version"] {
 		r.Version = o.version
 	}
+	if !d.given["reserved"] {
+		r.Reserved = o.reserved
+	}
 }
 
 // piece returns how much of the content of a stream the next record holds. Pairs
-// stay whole, unless one is too long by itself: php-fpm resets the connection
-// otherwise.
+// stay whole, unless they are to be split or one is too long by itself: php-fpm
+// resets the connection otherwise.
 func (o *recordSettings) piece(t wire.Type, content []byte) int {
 	if len(content) <= o.chunk {
 		return len(content)
 	}
-	if t != wire.TypeParams {
+	if t != wire.TypeParams || o.split {
 		return o.chunk
 	}
 	n := 0

@@ -51,6 +51,7 @@ func (s *shellSession) show(_ context.Context, l *shellLine) error {
 }
 
 func (s *shellSession) showConn(c *shellConn) error {
+	c.refresh()
 	mark := " "
 	if c == s.current {
 		mark = "*"

@@ -47,7 +47,7 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 	defer history.close()
 	t.History = history
 	t.AutoCompleteCallback = s.completeKey(t)
-	in := &terminalLines{s: s, t: t, keys: keys, read: make(chan typedLine, 1)}
+	in := &terminalLines{s: s, t: t, out: out, keys: keys, read: make(chan typedLine, 1)}
 	if err := s.start(ctx); err != nil {
 		explain(s.env, err)
 	}
@@ -63,11 +63,15 @@ type aboveLine struct {
 	plain io.Writer
 	mu    sync.Mutex
 	left  bool
+	part  bool // of a line was written last
 }
 
 func (a *aboveLine) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(p) > 0 {
+		a.part = p[len(p)-1] != '\n'
+	}
 	if !a.left {
 		return a.t.Write(p)
 	}
@@ -75,6 +79,17 @@ func (a *aboveLine) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// endLine ends the line that was written last, such as that of a body without a
+// line feed: the prompt begins at the left.
+func (a *aboveLine) endLine() {
+	a.mu.Lock()
+	part := a.part
+	a.mu.Unlock()
+	if part {
+		_, _ = io.WriteString(a, "\n") // the terminal may have gone
+	}
 }
 
 // leave lets the line on the screen, if there is one, stay as it is, and what is
@@ -104,6 +119,7 @@ func (s *shellSession) lively(ctx context.Context, in *terminalLines) error {
 		in.keys.running.Store(true)
 		err = s.do(ctx, l)
 		in.keys.running.Store(false)
+		in.out.endLine()
 		switch {
 		case err == errExit:
 			return nil
@@ -119,6 +135,7 @@ func (s *shellSession) lively(ctx context.Context, in *terminalLines) error {
 type terminalLines struct {
 	s      *shellSession
 	t      *term.Terminal
+	out    *aboveLine
 	keys   *shellKeys
 	read   chan typedLine
 	asked  bool // somebody is reading a line
@@ -153,6 +170,7 @@ func (in *terminalLines) next(ctx context.Context, patience time.Duration) (stri
 		in.s.mu.Lock()
 		changed := in.s.changed
 		in.s.mu.Unlock()
+		in.tellLost()
 		in.refresh()
 		select {
 		case l := <-in.read:
@@ -183,6 +201,21 @@ func (in *terminalLines) next(ctx context.Context, patience time.Duration) (stri
 
 func (in *terminalLines) where() (string, int) { return "", 0 }
 
+// tellLost tells what an application did against the protocol when it does it,
+// and not to the next wait, which may be about another connection. For save there
+// is a line that waits for it.
+func (in *terminalLines) tellLost() {
+	s := in.s
+	s.mu.Lock()
+	broken := s.broken
+	s.broken = ""
+	s.mu.Unlock()
+	if broken != "" {
+		complain(s.env, broken)
+		s.lines.add("wait "+lostWord, true)
+	}
+}
+
 // interrupt is Ctrl-C on an empty line.
 func (in *terminalLines) interrupt(ctx context.Context) {
 	s := in.s
@@ -196,8 +229,11 @@ func (in *terminalLines) interrupt(ctx context.Context) {
 		complain(s.env, "nothing is open; exit, or Ctrl-D, ends the session")
 		return
 	}
-	if err := s.abortOpen(ctx); err != nil {
+	switch n, err := s.abortOpen(ctx); {
+	case err != nil:
 		explain(s.env, err)
+	case n == 0:
+		complain(s.env, "aborted already, and not answered; close ends the connection")
 	}
 }
 

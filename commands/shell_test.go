@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
+	"github.com/fcgiscope/fcgiscope/wire/transport"
 )
 
 // TestSplitLine: what separates commands, what is a comment, and the columns.
@@ -173,21 +175,13 @@ func TestShellHistory(t *testing.T) {
 // TestShellCompletes: what Tab knows.
 func TestShellCompletes(t *testing.T) {
 	t.Parallel()
-	env, _, _ := testEnv("")
 	dir := t.TempDir()
 	for _, name := range []string{"one.txt", "with blank", ".hidden"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, err := newShell(env, newTestShellOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	if err := s.connect(context.Background(), "app:echo"); err != nil {
-		t.Fatal(err)
-	}
+	s := connectedShell(t, "app:echo")
 	for _, line := range []string{"begin 11 keep", "begin 12 keep"} {
 		if err := s.do(t.Context(), splitLine(line)[0]); err != nil {
 			t.Fatal(err)
@@ -223,6 +217,31 @@ func TestShellCompletes(t *testing.T) {
 	}
 }
 
+// connectedShell is a session without a terminal, with a connection; "silent" is
+// to an application that takes everything and says nothing. It ends with the test.
+func connectedShell(t *testing.T, addr string) *shellSession {
+	t.Helper()
+	env, _, _ := testEnv("")
+	env.run = run
+	if addr == "silent" {
+		addr = "127.0.0.1:9"
+		env.Dial = func(context.Context, transport.Addr) (net.Conn, error) {
+			near, far := net.Pipe()
+			go io.Copy(io.Discard, far) // ends with near
+			return near, nil
+		}
+	}
+	s, err := newShell(env, newTestShellOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.close() })
+	if err := s.connect(context.Background(), addr); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // newTestShellOptions are the options of a command line without flags.
 func newTestShellOptions() *shellOptions {
 	o := &shellOptions{}
@@ -246,6 +265,46 @@ func TestShellClosedAfter(t *testing.T) {
 	for name, test := range tests {
 		if got := (&shellConn{requests: test.requests}).closedAfter(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestShellKeepsWaits: a wait that failed is kept as one that does not, so that
+// the session can be run again.
+func TestShellKeepsWaits(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "app:echo")
+	for _, step := range []struct {
+		line string
+		code int
+	}{
+		{"begin 1 role=9 keep", 0}, {"wait", 4}, {"begin 2 role=9 keep", 0}, {"wait any", 0},
+		{"begin 3", 0}, {"wait 1ms", 6}, {"wait 1ms late", 0}, {"wait nonsense", 2}, {"wait 1ms any lost", 6},
+	} {
+		if code := exitCode(s.do(t.Context(), splitLine(step.line)[0])); code != step.code {
+			t.Errorf("%s: exit code %d, want %d", step.line, code, step.code)
+		}
+	}
+	want := []string{"begin 1 role=9 keep", "wait any", "begin 2 role=9 keep", "wait any", "begin 3", "wait 1ms late", "wait 1ms late", "wait 1ms any lost late"}
+	if diff := cmp.Diff(want, s.lines.all); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+}
+
+// TestShellShowsNow: show knows the last record, too.
+func TestShellShowsNow(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	var out bytes.Buffer
+	s.env.Stdout = &out
+	for _, line := range []string{"begin 1 keep", `params 1 A=b`, "params 1", `stdin 1 "abc"`, "begin 2 keep", "abort 2", "show"} {
+		if err := s.do(t.Context(), splitLine(line)[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"    1   RESPONDER  open     1.      3      0       -     0\n", "    2   RESPONDER  aborted  0 "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
 		}
 	}
 }

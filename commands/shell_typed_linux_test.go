@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,12 @@ func TestShellInterrupt(t *testing.T) {
 	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
 	next(wire.TypeAbortRequest, 1)
 	next(wire.TypeAbortRequest, 2)
+	s.typed("\x03", "tcp:127.0.0.1:9 2 open>")
+	s.has("fcgiscope: aborted already, and not answered; close ends the connection")
+	s.typed("begin 3\r", "tcp:127.0.0.1:9 3 open>")
+	next(wire.TypeBeginRequest, 3)
+	s.typed("\x03", "tcp:127.0.0.1:9 3 open>")
+	next(wire.TypeAbortRequest, 3) // and nothing else
 	s.typed("wait\r", "")
 	go io.Copy(io.Discard, app) // ends with the connection
 	// The first ones may come before wait runs, and are for the prompt then.
@@ -114,8 +121,14 @@ func TestShellInterrupt(t *testing.T) {
 		}
 	}
 	s.waitFor("stopped waiting", stopped)
-	s.waitFor("the prompt", func(lines []string) bool { return lines[len(lines)-1] == "tcp:127.0.0.1:9 2 open>" })
+	s.waitFor("the prompt", func(lines []string) bool { return lines[len(lines)-1] == "tcp:127.0.0.1:9 3 open>" })
+	kept := filepath.Join(s.home, "kept.txt")
+	s.typed("save "+kept+"\r", "tcp:127.0.0.1:9 3 open>")
 	s.ends(0)
+	b, err := os.ReadFile(kept)
+	if want := "connect 127.0.0.1:9\nbegin 1\nbegin 2\nabort 1\nabort 2\nbegin 3\nabort 3\n"; err != nil || string(b) != want {
+		t.Errorf("kept was %q, %v, want %q", b, err, want)
+	}
 }
 
 // TestShellTerminated: a signal ends the shell, with what is open closed and
@@ -158,5 +171,47 @@ func TestShellPaste(t *testing.T) {
 	if r, err = sent.ReadRecord(); err != nil || r.Type != wire.TypeParams || len(r.Content) > 0 {
 		t.Errorf("the record became %v %q, %v", r.Type, r.Content, err)
 	}
+	s.ends(0)
+}
+
+// TestShellLost: a connection that an application closes inside a request is told
+// of when it happens, and not to the next wait; save keeps that it was waited for.
+func TestShellLost(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	app, sent := s.peer()
+	s.typed("begin 1\r", "tcp:127.0.0.1:9 1 open>")
+	if _, err := sent.ReadRecord(); err != nil {
+		t.Fatal(err)
+	}
+	app.Close()
+	s.typed("", "tcp:127.0.0.1:9 closed>")
+	s.has("fcgiscope: tcp:127.0.0.1:9: closed without END_REQUEST for 1 request")
+	s.typed("connect\r", "1 tcp:127.0.0.1:9>")
+	app, _ = s.peer()
+	s.typed("begin 1; wait\r", "")
+	if _, err := app.Write(wire.EndRecord(1, 0, wire.RequestComplete).Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.typed("", "1 tcp:127.0.0.1:9>")
+	kept := filepath.Join(s.home, "kept.txt")
+	s.typed("save "+kept+"\r", "1 tcp:127.0.0.1:9>")
+	s.ends(0)
+	b, err := os.ReadFile(kept)
+	if want := "connect 127.0.0.1:9\nbegin 1\nwait lost\nconnect\nbegin 1\nwait\n"; err != nil || string(b) != want {
+		t.Errorf("kept was %q, %v, want %q", b, err, want)
+	}
+	if n := strings.Count(s.screen.String(), "closed without END_REQUEST"); n != 1 {
+		t.Errorf("told of %d times", n)
+	}
+}
+
+// TestShellPartOfLine: the prompt is on a line of its own behind a body without a
+// line feed.
+func TestShellPartOfLine(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "app:echo")
+	s.typed("request / -d abc\r", "app:echo>")
+	s.has("abc")
 	s.ends(0)
 }

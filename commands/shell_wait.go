@@ -4,37 +4,71 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/flow"
 )
 
 // waiting is what wait waits for.
 type waiting struct {
 	limit  time.Duration // of silence; 0: none
-	any    bool          // whatever the status is
 	closed bool          // until the application has closed the current connection
+	// What does not make it fail: any status, that it takes too long, that an
+	// application breaks the protocol.
+	any, late, lost bool
 }
 
-// wait [TIME] [any] [closed]
+// The words of wait.
+const (
+	closedWord = "closed"
+	anyWord    = "any"
+	lateWord   = "late"
+	lostWord   = "lost"
+)
+
+var waitWords = []string{closedWord, anyWord, lateWord, lostWord}
+
+// wait [TIME] [closed] [any] [late] [lost]
 func (s *shellSession) wait(ctx context.Context, l *shellLine) error {
 	w := waiting{limit: s.settings.limit}
 	for _, x := range l.words() {
-		switch {
-		case strings.EqualFold(x.text, "any"):
-			w.any = true
-		case strings.EqualFold(x.text, "closed"):
+		switch word := strings.ToLower(x.text); {
+		case word == closedWord:
 			w.closed = true
+		case word == anyWord:
+			w.any = true
+		case word == lateWord:
+			w.late = true
+		case word == lostWord:
+			w.lost = true
 		case (*duration)(&w.limit).Set(x.text) != nil:
-			return l.fail(x.at, "a time, such as 2 or 300ms, any, or closed", "unexpected %q", x.text)
+			return l.fail(x.at, nearOr(x.text, waitWords, "a time, such as 2 or 300ms, or "), "unexpected %q", x.text)
 		}
 	}
 	err := s.verdict(s.waitFor(ctx, w))
-	if w.any && is[answerError](err) {
+	switch word := excuse(err); {
+	case word == anyWord && w.any, word == lateWord && w.late, word == lostWord && w.lost:
 		return nil
 	}
 	return err
+}
+
+// excuse is the word with which wait would not have failed with err, "" if there
+// is none.
+func excuse(err error) string {
+	switch {
+	case is[answerError](err):
+		return anyWord
+	case is[timeoutError](err):
+		return lateWord
+	case is[peerError](err):
+		return lostWord
+	}
+	return ""
 }
 
 // waitFor waits until nothing is open, or an application has broken the
@@ -69,8 +103,11 @@ func (s *shellSession) waitFor(ctx context.Context, w waiting) error {
 				return errStopped
 			}
 			aborted = true
-			if err := s.abortOpen(ctx); err != nil {
+			switch n, err := s.abortOpen(ctx); {
+			case err != nil:
 				return err
+			case n == 0:
+				return errStopped
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -97,26 +134,42 @@ func (s *shellSession) late(w waiting) error {
 			continue
 		}
 		return withHint(timeoutError{placed{c.target, fmt.Errorf("%s: nothing came for %v", what, w.limit)}},
-			"wait TIME waits longer, show tells what is open")
+			"wait TIME waits longer, wait late goes on, and show tells what is open")
 	}
 	return nil
 }
 
-// abortOpen sends ABORT_REQUEST for every request that is open.
-func (s *shellSession) abortOpen(ctx context.Context) error {
+// abortOpen sends ABORT_REQUEST for every request that is open and was not
+// aborted yet, and returns how many these were.
+func (s *shellSession) abortOpen(ctx context.Context) (n int, err error) {
 	s.mu.Lock()
-	conns := append([]*shellConn(nil), s.conns...)
+	current, conns := s.current, slices.Clone(s.conns)
 	s.mu.Unlock()
 	for _, c := range conns {
 		s.mu.Lock()
-		ids := c.ids()
+		c.refresh()
+		ids := c.ids(func(r *flow.Request) bool { return !r.Aborted })
 		s.mu.Unlock()
 		for _, id := range ids {
 			r := wire.Record{Header: wire.Header{Version: wire.Version1, Type: wire.TypeAbortRequest, RequestID: id}}
 			if err := c.write(ctx, r.Append(nil)); err != nil {
-				return err
+				return n, err
 			}
+			n++
+			s.keepAbort(c, current, id)
 		}
 	}
-	return nil
+	return n, nil
+}
+
+// keepAbort keeps an abort by Ctrl-C for save, as the lines that do the same.
+func (s *shellSession) keepAbort(c, current *shellConn, id uint16) {
+	line := "abort " + strconv.Itoa(int(id))
+	if c == current {
+		s.lines.add(line, true)
+		return
+	}
+	for _, line := range []string{fmt.Sprint("use ", c.n), line, fmt.Sprint("use ", current.n)} {
+		s.lines.add(line, false)
+	}
 }

@@ -49,6 +49,15 @@ func (t *trace) bytes(dir wire.Direction, at time.Time, p []byte) {
 	t.keep(pretty.Flush(t.sink))
 }
 
+// active passes the requests on that have begun and not ended.
+func (t *trace) active(to func(*flow.Request)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.flow.Active() {
+		to(r)
+	}
+}
+
 // close ends the trace and returns the first error of its sink.
 func (t *trace) close(at time.Time, how flow.CloseKind, err error) error {
 	if t == nil {

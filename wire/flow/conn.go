@@ -124,6 +124,11 @@ func (c *Conn) Close(at time.Time, how CloseKind, err error, emit func(*Event)) 
 	c.emit = nil
 }
 
+// Active returns the requests that have begun and not ended, in the order in
+// which they began, as far as they are followed (MaxActive). The result must not
+// be changed, and is valid until c is fed again or closed.
+func (c *Conn) Active() []*Request { return c.active }
+
 // closer is the direction from whose sender the end came.
 func closer(how CloseKind) wire.Direction {
 	if how == CloseByApp || how == ResetByApp {

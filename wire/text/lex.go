@@ -109,6 +109,13 @@ func (s *scanner) argument() (a argument, err error) {
 	return a, nil
 }
 
+// What to do about mistakes that are made in several places.
+const (
+	hintEscapes = `one of \\ \" \n \r \t \xHH was expected`
+	hintHex     = "two digits a byte were expected, such as 01 0a, or a string in quotes"
+	hintOnce    = "leave one of the two out"
+)
+
 // side takes a word, which one of the bytes of stop ends, or a string.
 func (s *scanner) side(stop string) (side, error) {
 	w := side{col: s.col()}
@@ -130,12 +137,16 @@ func (s *scanner) side(stop string) (side, error) {
 	}
 	n := quotedLen(s.line[s.pos:])
 	if n < 0 {
-		return w, s.fail(s.col(), "", "%v", errUnclosed)
+		return w, s.fail(s.col(), `a " inside of quotes is written \"`, "%v", errUnclosed)
 	}
 	inside := s.line[s.pos+1 : s.pos+n-1]
 	text, at, err := unquote(inside[:0], inside, hex)
 	if err != nil {
-		return w, s.fail(s.col()+1+at, "", "%v", err)
+		hint := hintEscapes
+		if hex {
+			hint = hintHex
+		}
+		return w, s.fail(s.col()+1+at, hint, "%v", err)
 	}
 	s.pos += n
 	w.text, w.quoted = text, true

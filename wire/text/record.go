@@ -111,7 +111,7 @@ func (b *builder) hintWord(word string) string {
 func (b *builder) setHeader(s *scanner, key uint, a *argument) (err error) {
 	k := &headerKeys[key]
 	if b.given&(1<<key) != 0 {
-		return s.fail(a.key.col, "", "%s= is given twice", k.name)
+		return s.fail(a.key.col, hintOnce, "%s= is given twice", k.name)
 	}
 	b.given |= 1 << key
 	if key == keyPadding {
@@ -152,7 +152,7 @@ func hexValue(s *scanner, dst []byte, v *side) ([]byte, error) {
 	}
 	dst, at, err := unhex(dst, v.text)
 	if err != nil {
-		return dst, s.fail(v.col+at, "", "%v", err)
+		return dst, s.fail(v.col+at, hintHex, "%v", err)
 	}
 	return dst, nil
 }
@@ -179,7 +179,7 @@ func (b *builder) setField(s *scanner, a *argument) error {
 			continue
 		}
 		if b.fields&(1<<i) != 0 {
-			return s.fail(a.key.col, "", "%s= is given twice", fieldKey(f))
+			return s.fail(a.key.col, hintOnce, "%s= is given twice", fieldKey(f))
 		}
 		b.makeBody()
 		b.fields |= 1 << i
