@@ -30,7 +30,6 @@ func run(ctx context.Context, args []string, env *Env) error {
 	}
 	app := newApp(env, word)
 	line, err := arrange(app, args)
-	ctx.Done() // of main's: from here on signals do not kill
 	switch {
 	case err != nil:
 		return asProbe(env, line.command, args, err)
@@ -44,6 +43,9 @@ func run(ctx context.Context, args []string, env *Env) error {
 	}
 	env.words = line.words
 	onlyGiven(app, line)
+	if !soonOver[word] {
+		awaitSignals(ctx)
+	}
 	return asProbe(env, line.command, line.words, app.RunContext(ctx, line.words))
 }
 

@@ -30,6 +30,12 @@ var commands = []struct {
 	{"version", versionCommand},
 }
 
+// soonOver are the commands that are over so soon, as a rule, that they do not wait
+// until signals are watched; see UntilSignal.
+var soonOver = map[string]bool{
+	"request": true, "get-values": true, "send": true, "explain": true, "rules": true, "completion": true, "version": true,
+}
+
 // build makes the command that word names, or, where it names none, all of
 // them: that of every flag of every command takes as long as a whole request.
 func build(env *Env, word string) []*cli.Command {

@@ -227,6 +227,7 @@ func testInterrupted(t *testing.T, row interruptible, way string) {
 	}
 	p.run = onTerminal(t, p.dir, row.redirect, p.words(row.args)...)
 	row.busy(p)
+	p.run.watches()
 	p.interrupt(way, &row)
 	if row.twice {
 		stop := make(chan struct{})

@@ -34,7 +34,6 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		err error
 	}
 	results := make(chan result, 1)
-	done := ctx.Done()
 	go func() {
 		v, err := f()
 		results <- result{v, err}
@@ -42,7 +41,7 @@ func orDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	select {
 	case r := <-results:
 		return r.v, r.err
-	case <-done:
+	case <-ctx.Done():
 		var none T
 		return none, context.Cause(ctx)
 	}

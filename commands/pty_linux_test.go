@@ -152,6 +152,24 @@ func (r *terminalRun) session() []int {
 	return pids
 }
 
+// watches waits until the program watches signals: the thread for them has all
+// others blocked.
+func (r *terminalRun) watches() {
+	r.t.Helper()
+	wiretest.Eventually(r.t, "it watches signals", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.cmd.Process.Pid))
+		for _, name := range threads {
+			b, _ := os.ReadFile(name)
+			_, blocked, _ := strings.Cut(string(b), "SigBlk:")
+			mask, err := strconv.ParseUint(strings.TrimSpace(strings.SplitN(blocked, "\n", 2)[0]), 16, 64)
+			if err == nil && mask>>(syscall.SIGUSR2-1)&1 != 0 && mask>>(syscall.SIGPIPE-1)&1 == 0 {
+				return true
+			}
+		}
+		return len(threads) == 0 // it has ended
+	})
+}
+
 // typed types keys.
 func (r *terminalRun) typed(keys string) {
 	r.t.Helper()

@@ -18,20 +18,19 @@ func UntilSignal() context.Context {
 	watched := make(chan struct{})
 	// Beside the rest, as it takes a third of a millisecond.
 	go watchSignals(watched, interrupt)
-	return signalContext{ctx, watched}
+	return context.WithValue(ctx, signalsWatched{}, watched)
 }
 
-// A signalContext is one that a signal ends. Done waits until signals are
-// watched, so that what can be ended does not begin before.
-type signalContext struct {
-	context.Context
-	watched <-chan struct{}
-}
+// signalsWatched is the key of the channel that is closed when signals are.
+type signalsWatched struct{}
 
-// Done implements context.Context.
-func (c signalContext) Done() <-chan struct{} {
-	<-c.watched
-	return c.Context.Done()
+// awaitSignals waits until a signal does not kill any more, but ends ctx: before that
+// a command makes nothing that it has to clean up. A request on its way does not
+// wait for it: the system takes back all there is.
+func awaitSignals(ctx context.Context) {
+	if c, ok := ctx.Value(signalsWatched{}).(chan struct{}); ok {
+		<-c
+	}
 }
 
 // watchSignals closes watched when a signal does not kill any more, and calls
