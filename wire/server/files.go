@@ -13,12 +13,18 @@ import (
 
 // Files returns a handler that answers with the files of fsys, as
 // http.FileServerFS does: with types, ranges, index.html and lists of
-// directories. The path is that of REQUEST_URI. Give it the FS of an os.Root,
-// which nobody leaves by symbolic links; who tries, or has ".." in a path, is
-// refused with 403, and it is reported.
+// directories, hidden ones too. The path is that of REQUEST_URI; methods other
+// than GET and HEAD are answered with 405. Give it the FS of an os.Root, which
+// nobody leaves by symbolic links; who tries, or has ".." in a path, is refused
+// with 403, and it is reported; so is who asks for a pipe or a device.
 func Files(fsys fs.FS) Handler {
 	return func(ctx context.Context, x *Exchange) {
 		HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+				w.Header().Set("Allow", "GET, HEAD")
+				http.Error(w, "405 Method Not Allowed: "+r.Method+" is not for files", http.StatusMethodNotAllowed)
+				return
+			}
 			c := confined{fsys, x}
 			if slices.Contains(strings.Split(r.URL.Path, "/"), "..") {
 				c.refused(fmt.Sprintf("%q leads out of the directory", r.URL.Path))
@@ -39,6 +45,11 @@ type confined struct {
 
 // Open implements fs.FS.
 func (c confined) Open(name string) (fs.File, error) {
+	// To open a pipe is to wait for somebody who writes, for ever.
+	if info, err := fs.Stat(c.FS, name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		c.refused(fmt.Sprintf("%q is neither a file nor a directory", name))
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
 	f, err := c.FS.Open(name)
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 		return f, err
