@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,45 +33,6 @@ func needCapture(t *testing.T) {
 	}
 	if err := live.Close(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// An awaited is a writer that says when it has a text so many times.
-type awaited struct {
-	mu   sync.Mutex
-	buf  bytes.Buffer
-	text string
-	n    int
-	done chan struct{}
-	once sync.Once
-}
-
-func await(text string, n int) *awaited {
-	return &awaited{text: text, n: n, done: make(chan struct{})}
-}
-
-func (w *awaited) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.buf.Write(p)
-	if strings.Count(w.buf.String(), w.text) >= w.n {
-		w.once.Do(func() { close(w.done) })
-	}
-	return len(p), nil
-}
-
-func (w *awaited) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.buf.String()
-}
-
-func (w *awaited) wait(t *testing.T) {
-	t.Helper()
-	select {
-	case <-w.done:
-	case <-time.After(20 * time.Second):
-		t.Fatalf("%q does not come %d times:\n%s", w.text, w.n, w)
 	}
 }
 
@@ -104,13 +64,13 @@ func TestDumpLive(t *testing.T) {
 	defer interrupt()
 	const requests = 4
 	env, _, _ := testEnv("")
-	stdout, stderr := await(`"event":"closed"`, requests), await("capturing on lo, TCP port "+port+", until Ctrl-C\n", 1)
-	env.Stdout, env.Stderr = stdout, stderr
+	var stdout, stderr wiretest.Buffer
+	env.Stdout, env.Stderr = &stdout, &stderr
 	code := make(chan int, 1)
 	go func() {
 		code <- Main(ctx, append([]string{"fcgiscope", "dump", "--interface", "lo", "--port", port, "--record", recorded}, stableJSON...), env)
 	}()
-	stderr.wait(t)
+	stderr.Wait(t, "capturing on lo, TCP port "+port+", until Ctrl-C\n", 1)
 
 	body := filepath.Join(dir, "body")
 	if err := os.WriteFile(body, bytes.Repeat([]byte("0123456789"), 30_000), 0o600); err != nil {
@@ -121,7 +81,7 @@ func TestDumpLive(t *testing.T) {
 			t.Fatalf("%q: exit code %d, %s", args, got.code, got.stderr)
 		}
 	}
-	stdout.wait(t) // while it goes on
+	stdout.Wait(t, `"event":"closed"`, requests) // while it goes on
 	interrupt()
 	if got, said := <-code, stderr.String(); got != 0 || strings.Count(said, "\n") != 1 {
 		t.Errorf("exit code %d, stderr %q, want 0 and one line", got, said)
@@ -149,9 +109,9 @@ func startTcpdump(t *testing.T, file, port string) (end func(done func() bool)) 
 		}
 		t.Skip("missing peer: tcpdump")
 	}
-	said := await("listening on", 1)
+	var said wiretest.Buffer
 	cmd := exec.CommandContext(t.Context(), "tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "65536", "-Z", "root", "-w", file, "tcp", "port", port)
-	cmd.Stderr, cmd.WaitDelay = said, time.Second
+	cmd.Stderr, cmd.WaitDelay = &said, time.Second
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -164,7 +124,7 @@ func startTcpdump(t *testing.T, file, port string) (end func(done func() bool)) 
 			<-ended
 		}
 	})
-	said.wait(t)
+	said.Wait(t, "listening on", 1)
 	return func(done func() bool) {
 		tick, limit := time.NewTicker(20*time.Millisecond), time.After(20*time.Second)
 		defer tick.Stop()
@@ -177,7 +137,7 @@ func startTcpdump(t *testing.T, file, port string) (end func(done func() bool)) 
 		}
 		cmd.Process.Signal(os.Interrupt)
 		if err := <-ended; err != nil || !strings.Contains(said.String(), "\n0 packets dropped by kernel") {
-			t.Errorf("tcpdump: %v: %s", err, said)
+			t.Errorf("tcpdump: %v: %s", err, &said)
 		}
 		ended = nil
 	}
@@ -211,13 +171,13 @@ func TestDumpLiveEnds(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			env, _, _ := testEnv("")
-			stdout, stderr := await("BEGIN_REQUEST", 1), await("\n", 1)
-			env.Stdout, env.Stderr = stdout, stderr
+			var stdout, stderr wiretest.Buffer
+			env.Stdout, env.Stderr = &stdout, &stderr
 			code := make(chan int, 1)
 			go func() {
 				code <- Main(ctx, append([]string{"fcgiscope", "dump", "--interface", "lo", "--port", port}, strings.Fields(tt.flags)...), env)
 			}()
-			stderr.wait(t)
+			stderr.Wait(t, "\n", 1)
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -226,14 +186,14 @@ func TestDumpLiveEnds(t *testing.T) {
 			if _, err := c.Write(tt.send); err != nil {
 				t.Fatal(err)
 			}
-			stdout.wait(t)
+			stdout.Wait(t, "BEGIN_REQUEST", 1)
 			if tt.interrupt {
 				interrupt()
 			}
 			got := <-code
 			_, second, _ := strings.Cut(stderr.String(), "\n")
 			if got != tt.code || !strings.HasPrefix(second, tt.stderr) || tt.stderr == "" && second != "" {
-				t.Errorf("exit code %d, stderr %q, want %d, %q", got, stderr, tt.code, tt.stderr)
+				t.Errorf("exit code %d, stderr %q, want %d, %q", got, &stderr, tt.code, tt.stderr)
 			}
 		})
 	}

@@ -1,19 +1,18 @@
 package commands
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fcgiscope/fcgiscope/wire/capture"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // readCapture returns a file of fixtures/capture.
@@ -24,23 +23,6 @@ func readCapture(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// A watched is a writer that says when it has something for the first time.
-type watched struct {
-	mu   sync.Mutex
-	buf  bytes.Buffer
-	some chan struct{}
-	once sync.Once
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.buf.Write(p); strings.Contains(w.buf.String(), "BEGIN_REQUEST") {
-		w.once.Do(func() { close(w.some) })
-	}
-	return len(p), nil
 }
 
 // TestDumpStreams: what comes through a pipe is shown while the pipe is open,
@@ -56,14 +38,14 @@ func TestDumpStreams(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			env, _, stderr := testEnv("")
 			pr, pw := io.Pipe()
-			out := &watched{some: make(chan struct{})}
-			env.Stdin, env.Stdout = pr, out
+			var out wiretest.Buffer
+			env.Stdin, env.Stdout = pr, &out
 			code := make(chan int, 1)
 			go func() { code <- Main(ctx, []string{"fcgiscope", "dump", "-", "-f", format}, env) }()
 			if _, err := pw.Write(pcap[:len(pcap)/2]); err != nil {
 				t.Fatal(err)
 			}
-			<-out.some // or the test is deadlocked, which synctest reports
+			out.Wait(t, "BEGIN_REQUEST", 1)
 			cancel()
 			if got := <-code; got != 130 || stderr.String() != "fcgiscope: interrupted\n" {
 				t.Errorf("%s: exit code %d, stderr %q, want 130 and interrupted", format, got, stderr)

@@ -3,7 +3,6 @@
 package commands
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -191,8 +189,7 @@ func runExample(t *testing.T, command, dir string, env []string) (code int, said
 		command = "exec " + command
 	}
 	cmd := exec.Command("bash", "-o", "pipefail", "-c", command)
-	var out firstWrite
-	out.first = make(chan struct{})
+	var out wiretest.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 5 * time.Second
@@ -204,9 +201,9 @@ func runExample(t *testing.T, command, dir string, env []string) (code int, said
 	limit := time.NewTimer(30 * time.Second)
 	defer limit.Stop()
 	var err error
-	first := out.first
-	if !stops {
-		first = nil
+	var first <-chan struct{}
+	if stops {
+		first = out.Has("\n", 1)
 	}
 	for ended := false; !ended; {
 		select {
@@ -229,26 +226,4 @@ func runExample(t *testing.T, command, dir string, env []string) (code int, said
 		t.Fatalf("%s: %v", command, err)
 	}
 	return 0, out.String()
-}
-
-// firstWrite keeps what is written, and tells when something is.
-type firstWrite struct {
-	mu    sync.Mutex
-	b     bytes.Buffer
-	first chan struct{}
-}
-
-func (w *firstWrite) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.b.Len() == 0 {
-		close(w.first)
-	}
-	return w.b.Write(p)
-}
-
-func (w *firstWrite) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
 }

@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -98,7 +97,7 @@ func fpmExporter(ctx context.Context, env *Env, o fpmExporterOptions) error {
 		addr.Address = l.Addr().String()
 	}
 	complain(&stderr, "metrics of "+pools.String()+" on "+addr.String()+", /metrics")
-	if err := serveHTTP(ctx, &limitedListener{Listener: l, places: make(chan struct{}, exporterConns)}, pools.exporter(ctx, &stderr, time.Duration(o.timeout))); err != nil {
+	if err := serveHTTP(ctx, &placedListener{l, make(chan struct{}, exporterConns)}, pools.exporter(ctx, &stderr, time.Duration(o.timeout))); err != nil {
 		return ended{err}
 	}
 	return nil
@@ -152,32 +151,4 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		return err
 	}
 	return nil
-}
-
-// A limitedListener has so many connections at a time as places has room for.
-type limitedListener struct {
-	net.Listener
-	places chan struct{}
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	l.places <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &limitedConn{Conn: c, places: l.places}, nil
-}
-
-type limitedConn struct {
-	net.Conn
-	places chan struct{}
-	closed sync.Once
-}
-
-func (c *limitedConn) Close() error {
-	err := c.Conn.Close()
-	c.closed.Do(func() { <-c.places })
-	return err
 }

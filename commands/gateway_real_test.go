@@ -29,14 +29,14 @@ import (
 // A gatewayUnderTest is a run of gateway in this process.
 type gatewayUnderTest struct {
 	url            string
-	stdout, stderr *syncBuffer
+	stdout, stderr *wiretest.Buffer
 	stop           func() int // as Ctrl-C does; returns the exit code
 }
 
 // startGateway runs gateway with args on a free port.
 func startGateway(t testing.TB, args ...string) *gatewayUnderTest {
 	t.Helper()
-	g := &gatewayUnderTest{stdout: &syncBuffer{}, stderr: &syncBuffer{}}
+	g := &gatewayUnderTest{stdout: &wiretest.Buffer{}, stderr: &wiretest.Buffer{}}
 	env, _, _ := testEnv("")
 	env.Stdout, env.Stderr = g.stdout, g.stderr
 	ctx, cancel := context.WithCancel(context.Background())

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -219,7 +220,7 @@ func (g *gatewayRun) serve(ctx context.Context) error {
 		ReadHeaderTimeout: time.Duration(g.o.limits.header),
 		IdleTimeout:       cmp.Or(time.Duration(g.o.limits.keepAlive), 1<<62),
 		MaxHeaderBytes:    gatewayHeader,
-		ErrorLog:          log.New(quiet{}, "", 0), // what clients do wrong
+		ErrorLog:          log.New(io.Discard, "", 0), // what clients do wrong
 		TLSConfig:         g.tls,
 		Protocols:         new(http.Protocols),
 		// Who reads nothing of a connection does not learn either that an answer
@@ -352,42 +353,4 @@ func (g *gatewayRun) close() error {
 		err = g.log.close()
 	}
 	return cmp.Or(g.o.log.watching.finish(g.env, g.watcher), err)
-}
-
-// quiet takes what net/http says of clients.
-type quiet struct{}
-
-func (quiet) Write(p []byte) (int, error) { return len(p), nil }
-
-// A placedListener has so many connections at a time as places has room for.
-// They stay what they are for net/http, which lets the system send files.
-type placedListener struct {
-	net.Listener
-	places chan struct{}
-}
-
-// Accept implements net.Listener.
-func (l *placedListener) Accept() (net.Conn, error) {
-	l.places <- struct{}{}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return &placedTCP{TCPConn: tcp, places: l.places}, nil
-	}
-	return &limitedConn{Conn: c, places: l.places}, nil
-}
-
-type placedTCP struct {
-	*net.TCPConn
-	places chan struct{}
-	closed sync.Once
-}
-
-func (c *placedTCP) Close() error {
-	err := c.TCPConn.Close()
-	c.closed.Do(func() { <-c.places })
-	return err
 }

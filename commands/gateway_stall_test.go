@@ -95,7 +95,7 @@ func TestGatewayStalledClients(t *testing.T) {
 				socket, ended := serveEndless(t)
 				g := startGateway(t, socket, "--root", root, "--send-timeout", "0.2", "--format", "jsonl")
 				stall(t, g.url, path)
-				wiretest.Eventually(t, "the request is over", func() bool { return strings.Contains(g.stdout.String(), `"uri":"`+path+`"`) })
+				g.stdout.Wait(t, `"uri":"`+path+`"`, 1)
 				if path == "/endless.php" {
 					if n := <-ended; n == 0 || n > 64<<20 {
 						t.Errorf("the application could write %d bytes", n)

@@ -29,9 +29,9 @@ import (
 )
 
 // gatewayEnds waits until gateway has ended by itself.
-func gatewayEnds(t *testing.T, args ...string) (code chan int, said *syncBuffer) {
+func gatewayEnds(t *testing.T, args ...string) (code chan int, said *wiretest.Buffer) {
 	t.Helper()
-	said = &syncBuffer{}
+	said = &wiretest.Buffer{}
 	env, _, _ := testEnv("")
 	env.Stdout, env.Stderr = io.Discard, said
 	ctx, stop := context.WithCancel(context.Background())

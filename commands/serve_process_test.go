@@ -24,14 +24,14 @@ import (
 )
 
 // runProcess runs a program, until the end of the test at most.
-func runProcess(t *testing.T, name string, args ...string) (cmd *exec.Cmd, said *syncBuffer) {
+func runProcess(t *testing.T, name string, args ...string) (cmd *exec.Cmd, said *wiretest.Buffer) {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("missing peer: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	said = &syncBuffer{}
+	said = &wiretest.Buffer{}
 	cmd = exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.WaitDelay = 10 * time.Second
@@ -57,7 +57,7 @@ func TestServeSignals(t *testing.T) {
 			t.Parallel()
 			socket := filepath.Join(wiretest.SocketDir(t), "app")
 			cmd, said := runProcess(t, "fcgiscope", "serve", "echo", "--listen", socket)
-			wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(said.String(), "\n") })
+			said.Wait(t, "\n", 1)
 			c := dialServe(t, socket)
 			c.begin(1, wire.KeepConn, "REQUEST_URI=/late")
 			c.values()
@@ -114,7 +114,7 @@ func TestServeSocketActivation(t *testing.T) {
 	dir := wiretest.SocketDir(t)
 	sockets := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
 	cmd, said := runProcess(t, "systemd-socket-activate", "-l", sockets[0], "-l", sockets[1], exe, "serve", "hello")
-	wiretest.Eventually(t, "it listens", func() bool { return strings.Count(said.String(), "Listening on") == 2 })
+	said.Wait(t, "Listening on", 2)
 	for _, socket := range sockets {
 		if got := runMain(t, "", "request", socket, "/"); got.stdout != "Hello from fcgiscope.\n" {
 			t.Errorf("%+v", got)
@@ -228,7 +228,7 @@ func TestServeSystemd(t *testing.T) {
 	defer f.Close()
 	cmd := exec.Command("/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec "+exe+" serve hello")
 	cmd.ExtraFiles = []*os.File{f}
-	said := &syncBuffer{}
+	said := &wiretest.Buffer{}
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@
 package commands
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -25,32 +24,14 @@ import (
 // A serving is a run of serve in this process.
 type serving struct {
 	addr           string // the last that it serves, without its network
-	stdout, stderr *syncBuffer
+	stdout, stderr *wiretest.Buffer
 	stop           func() int // as Ctrl-C does; returns the exit code
-}
-
-// A syncBuffer is one that is read while it is written to.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // startServe runs serve with args, which name a --listen.
 func startServe(t testing.TB, args ...string) *serving {
 	t.Helper()
-	s := &serving{stdout: &syncBuffer{}, stderr: &syncBuffer{}}
+	s := &serving{stdout: &wiretest.Buffer{}, stderr: &wiretest.Buffer{}}
 	env, _, _ := testEnv("")
 	env.Stdout, env.Stderr = s.stdout, s.stderr
 	ctx, cancel := context.WithCancel(context.Background())
@@ -62,7 +43,7 @@ func startServe(t testing.TB, args ...string) *serving {
 	})
 	s.stop = once
 	t.Cleanup(func() { once() })
-	wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(s.stderr.String(), "\n") })
+	s.stderr.Wait(t, "\n", 1)
 	line, _, _ := strings.Cut(s.stderr.String(), "\n")
 	_, addr, ok := strings.Cut(line, " on ")
 	if !ok {
@@ -324,7 +305,7 @@ func TestServeSpawned(t *testing.T) {
 			program, pidFile := wrapper(t, "echo")
 			socket := filepath.Join(filepath.Dir(program), "socket")
 			cmd := exec.Command(command, args(program, socket)...)
-			said := &syncBuffer{}
+			said := &wiretest.Buffer{}
 			cmd.Stdout, cmd.Stderr = said, said
 			cmd.WaitDelay = 10 * time.Second
 			if err := cmd.Start(); err != nil {

@@ -155,14 +155,14 @@ func TestServeMaxConns(t *testing.T) {
 func TestServeAllow(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, "echo", "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--allow", "::1")
-	wiretest.Eventually(t, "both are served", func() bool { return strings.Count(s.stderr.String(), "\n") == 2 })
+	s.stderr.Wait(t, "\n", 2)
 	_, six, _ := strings.Cut(strings.Split(s.stderr.String(), "\n")[1], " on tcp:")
 	dialServe(t, six).values()
 	c := dialServe(t, s.addr)
 	if _, err := c.ReadRecord(); err == nil {
 		t.Error("127.0.0.1 is let in")
 	}
-	wiretest.Eventually(t, "it is told", func() bool { return strings.Contains(s.stderr.String(), "is not among the allowed addresses") })
+	s.stderr.Wait(t, "is not among the allowed addresses", 1)
 }
 
 // TestServeDrains: requests that have begun are answered after an interrupt,
@@ -198,13 +198,13 @@ func TestServeInterruptedTwice(t *testing.T) {
 	env, _, _ := testEnv("")
 	interrupts := make(chan os.Signal, 1)
 	env.Interrupts = func() (<-chan os.Signal, func()) { return interrupts, func() {} }
-	stderr := &syncBuffer{}
+	stderr := &wiretest.Buffer{}
 	env.Stdout, env.Stderr = io.Discard, stderr
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	code := make(chan int, 1)
 	go func() { code <- Main(ctx, []string{"fcgiscope", "serve", "echo", "--listen", path}, env) }()
-	wiretest.Eventually(t, "serve listens", func() bool { return strings.Contains(stderr.String(), "\n") })
+	stderr.Wait(t, "\n", 1)
 	c := dialServe(t, path)
 	c.begin(1, wire.KeepConn)
 	c.values()

@@ -45,7 +45,7 @@ func TestTapTakesOverPHP(t *testing.T) {
 	}
 	tap.end(t)
 	if got := strings.Count(tap.stdout.String(), "GET /hello.php 200"); got != 4 {
-		t.Errorf("%d requests seen:\n%s", got, tap.stdout)
+		t.Errorf("%d requests seen:\n%s", got, &tap.stdout)
 	}
 	ask(20 * time.Second)
 	if left, _ := filepath.Glob(fpm["unix"] + ".*"); len(left) != 0 {

@@ -25,7 +25,7 @@ import (
 
 // A tapRun is a tap that runs in a test.
 type tapRun struct {
-	stdout, stderr *awaited
+	stdout, stderr wiretest.Buffer
 	addr           string // where it listens, of TCP
 	interrupt      func()
 	code           chan int
@@ -37,12 +37,12 @@ var tappingAt = regexp.MustCompile(`tapping tcp:(\S+),`)
 func startTap(t *testing.T, args ...string) *tapRun {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
-	r := &tapRun{stdout: await("\x00", 1), stderr: await("fcgiscope: tapping ", 1), interrupt: interrupt, code: make(chan int, 1)}
+	r := &tapRun{interrupt: interrupt, code: make(chan int, 1)}
 	env, _, _ := testEnv("")
-	env.Stdout, env.Stderr = r.stdout, r.stderr
+	env.Stdout, env.Stderr = &r.stdout, &r.stderr
 	go func() { r.code <- Main(ctx, append([]string{"fcgiscope", "tap"}, args...), env) }()
 	t.Cleanup(interrupt)
-	r.stderr.wait(t)
+	r.stderr.Wait(t, "fcgiscope: tapping ", 1)
 	if m := tappingAt.FindStringSubmatch(r.stderr.String()); m != nil {
 		r.addr = m[1]
 	}
@@ -54,7 +54,7 @@ func (r *tapRun) end(t *testing.T) {
 	t.Helper()
 	r.interrupt()
 	if code := <-r.code; code != 0 {
-		t.Errorf("tap: exit code %d: %s", code, r.stderr)
+		t.Errorf("tap: exit code %d: %s", code, &r.stderr)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestTapBetweenNginxAndPHP(t *testing.T) {
 	all.Wait()
 	tap.end(t)
 	if got := strings.Count(tap.stdout.String(), " POST /echo.php?n="); got != requests {
-		t.Errorf("%d lines for %d requests:\n%s", got, requests, tap.stdout)
+		t.Errorf("%d lines for %d requests:\n%s", got, requests, &tap.stdout)
 	}
 	endTcpdump(func() bool {
 		return strings.Count(runMain(t, "", "dump", dumped, "--port", port, "-f", "jsonl").stdout, `"event":"closed","`) >= requests

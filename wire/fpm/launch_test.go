@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -81,7 +80,7 @@ func body(t *testing.T, r *client.Response) string {
 // TestLaunch: a pool from its start to its end, of which nothing is left.
 func TestLaunch(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log wiretest.Buffer
 	p := launch(t, fpm.LaunchOptions{Children: 2, Settings: []string{"memory_limit=77M"}, Log: &log})
 	path := script(t, `fwrite(fopen("php://stderr", "w"), "to the log\n"); echo ini_get("memory_limit"), getenv("PATH");`)
 	if got := body(t, begin(t, p, path)); got != "77M" {
@@ -94,7 +93,7 @@ func TestLaunch(t *testing.T) {
 	if info, err := os.Stat(p.Addr().Address); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("socket: %v, %v", info, err)
 	}
-	wiretest.Eventually(t, "the script's line is in the log", func() bool { return strings.Contains(log.String(), "to the log") })
+	log.Wait(t, "to the log", 1)
 	if err := p.Err(); err != nil {
 		t.Errorf("it runs, but: %v", err)
 	}
@@ -204,22 +203,4 @@ func TestLaunchErrors(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lockedBuffer is one that two goroutines use.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
