@@ -44,9 +44,9 @@ func (o *diagnoseOptions) flags() []cli.Flag {
 	const category = "Diagnosis"
 	flags := []cli.Flag{
 		&cli.BoolFlag{Name: "probe-hard", Category: category, Usage: "probe with what can hurt a server, too: GET_VALUES (ruby-fcgi dies of it), connections that stay open for seconds, and a request that fails again and again with fewer parameters", Destination: &o.hard},
-		&cli.StringFlag{Name: "ping", Category: category, Usage: "ping.path of the pool is `PATH` (default " + fpm.DefaultPingPath + ")", Destination: &o.ping},
-		&cli.StringFlag{Name: "status", Category: category, Usage: "pm.status_path of the pool is `PATH` (default " + fpm.DefaultStatusPath + ")", Destination: &o.status},
-		choiceFlag(category, "format", nil, "print `FORMAT`: text, or one JSON object (json)", &o.format),
+		&cli.StringFlag{Name: "ping-path", Category: category, Usage: "ping.path of the pool is `PATH` (default " + fpm.DefaultPingPath + ")", Destination: &o.ping},
+		&cli.StringFlag{Name: "status-path", Category: category, Usage: "pm.status_path of the pool is `PATH` (default " + fpm.DefaultStatusPath + ")", Destination: &o.status},
+		choiceFlag(category, "format", []string{"f"}, "print `FORMAT`: text, or one JSON object (json)", &o.format),
 		&cli.StringFlag{Name: "capture", Category: category, Usage: "judge every request in `FILE`, which is anything that dump reads, and send nothing; - is stdin", Destination: &o.capture},
 		choiceFlag(category, "from", nil, "with --capture, read it as `FORMAT`, as dump --from", &o.from),
 		&cli.StringFlag{Name: "log", Category: category, Usage: "judge the lines of the error log `FILE` of nginx, Apache, lighttpd or php-fpm, and send nothing; - is stdin", Destination: &o.log},

@@ -136,12 +136,19 @@ func (n *byteSize) Set(s string) error {
 	return nil
 }
 
-// String returns "" for 0, which is the default.
+// String returns such as 64K, and "" for 0, which is the default.
 func (n *byteSize) String() string {
-	if *n == 0 {
+	v, unit := int64(*n), ""
+	for _, larger := range []string{"K", "M", "G"} {
+		if v == 0 || v%1024 != 0 {
+			break
+		}
+		v, unit = v/1024, larger
+	}
+	if v == 0 {
 		return ""
 	}
-	return strconv.FormatInt(int64(*n), 10)
+	return strconv.FormatInt(v, 10) + unit
 }
 
 // shellWord returns s as a word of a shell's command line.

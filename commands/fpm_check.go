@@ -59,7 +59,7 @@ func (o *fpmCheckOptions) flags() []cli.Flag {
 	flags := append(most, least...)
 	flags = append(flags,
 		&cli.GenericFlag{Name: "warn", Category: "Thresholds: what is told and does no harm", Value: &o.warn,
-			Usage: "a `THRESHOLD` such as listen-queue=5 or min-idle-processes=2 that warns only; several times"},
+			Usage: "a `THRESHOLD` such as listen-queue=5 or min-idle-processes=2 that warns only; may come several times"},
 		&cli.BoolFlag{Name: "nagios", Category: outputFlags, Usage: "one line with performance data, and the exit codes 0 to 3 of a Nagios plugin", Destination: &o.nagios},
 		healthcheckFlag(&o.healthcheck),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "print the status that was judged", Destination: &o.verbose},

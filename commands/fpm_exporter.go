@@ -37,8 +37,8 @@ type fpmExporterOptions struct {
 func (o *fpmExporterOptions) flags() []cli.Flag {
 	o.listen, o.timeout = exporterListen, duration(3*time.Second)
 	return []cli.Flag{
-		&cli.StringFlag{Name: "listen", Category: listenFlags, Usage: "serve HTTP on `ADDR`: HOST:PORT, a port of 127.0.0.1, or a Unix socket", Value: o.listen, Destination: &o.listen},
-		&cli.GenericFlag{Name: "scrape", Category: fpmFlags, Usage: "the pool at `ADDR`, as the arguments; several times", Value: &o.scrape},
+		&cli.StringFlag{Name: "listen", Aliases: []string{"l"}, Category: listenFlags, Usage: "serve HTTP on `ADDR`: HOST:PORT, a port of 127.0.0.1, or a Unix socket", Value: o.listen, Destination: &o.listen},
+		&cli.GenericFlag{Name: "scrape", Category: fpmFlags, Usage: "the pool at `ADDR`, as the arguments; may come several times", Value: &o.scrape},
 		durationFlag(fpmFlags, "scrape-timeout", nil, "a pool that has not answered after `TIME` is down", &o.timeout),
 		o.targets.statusFlag(),
 	}

@@ -28,7 +28,7 @@ type fpmStatusOptions struct {
 func (o *fpmStatusOptions) flags() []cli.Flag {
 	o.format = choice{"text", []string{"text", "json", "prometheus"}}
 	flags := []cli.Flag{
-		choiceFlag(outputFlags, "format", nil, "print tables (text), a line of JSON for each pool (json) or metrics (prometheus) as `FORMAT`", &o.format),
+		choiceFlag(outputFlags, "format", []string{"f"}, "print tables (text), a line of JSON for each pool (json) or metrics (prometheus) as `FORMAT`", &o.format),
 		&cli.BoolFlag{Name: "full", Category: outputFlags, Usage: "with every worker and its request", Destination: &o.full},
 		o.targets.statusFlag(),
 	}

@@ -77,7 +77,7 @@ func (o *gatewaySite) flags() []cli.Flag {
 		&cli.StringFlag{Name: "front", Category: category, Usage: "front controller: the script `NAME` below the root answers for what is no file, as with try_files of nginx", Destination: &o.front},
 		&cli.StringFlag{Name: "script", Category: category, Usage: "the script `FILE` answers everything; it need not be here", Destination: &o.script},
 		&cli.GenericFlag{Name: "extension", Category: category, Usage: "scripts are what ends in `EXT` (default .php); may come several times", Value: &o.extensions},
-		&cli.BoolFlag{Name: "follow-links", Category: category, Usage: "let symbolic links lead out of the root", Destination: &o.follow},
+		&cli.BoolFlag{Name: "follow-symlinks", Category: category, Usage: "let symbolic links lead out of the root", Destination: &o.follow},
 		&cli.GenericFlag{Name: "root-map", Category: category, Usage: "`/HERE=/THERE`: what is below /HERE here is below /THERE for the application", Value: &o.rootMap},
 	}
 }
@@ -114,7 +114,7 @@ func (o *gatewayLimits) flags() []cli.Flag {
 	o.body, o.conns, o.waiting = 1<<30, 4096, 1024
 	return slices.Concat([]cli.Flag{
 		&cli.GenericFlag{Name: "max-body", Category: category, Usage: "answer requests with larger bodies than `BYTES` with 413; 0 is no limit", Value: &o.body},
-		&cli.GenericFlag{Name: "max-connections", Category: category, Usage: "have at most `N` connections of clients, others wait to be accepted", Value: &o.conns},
+		&cli.GenericFlag{Name: "max-conns", Category: category, Usage: "have at most `N` connections of clients, others wait to be accepted", Value: &o.conns},
 		&cli.GenericFlag{Name: "max-concurrency", Category: category, Usage: "have at most `N` requests at work at once, others wait (default: no limit)", Value: &o.requests},
 		&cli.GenericFlag{Name: "max-waiting", Category: category, Usage: "let `N` requests wait, answer others with 503", Value: &o.waiting},
 	}, o.timing.flags(), []cli.Flag{
@@ -182,7 +182,7 @@ func (o *gatewayOptions) check() error {
 	case s.script != "" && (s.front != "" || len(s.index) > 0 || len(s.extensions) > 0):
 		return usagef("gateway: --script answers everything: without --front, --index and --extension")
 	case s.root == "" && a.php == "" && (s.front != "" || len(s.index) > 0 || len(s.extensions) > 0 || len(a.filters) > 0 || s.follow):
-		return usagef("gateway: --front, --index, --extension, --filter and --follow-links are about the files of --root DIR, and there is none")
+		return usagef("gateway: --front, --index, --extension, --filter and --follow-symlinks are about the files of --root DIR, and there is none")
 	case o.tlsKey != "" && o.tlsCert == "":
 		return usagef("gateway: --tls-key without --tls-cert")
 	case a.status != "" && !strings.HasPrefix(a.status, "/"):
@@ -190,7 +190,7 @@ func (o *gatewayOptions) check() error {
 	case a.children == 0:
 		return usagef("gateway: --php-children 0: nobody would answer")
 	case o.limits.conns == 0:
-		return usagef("gateway: --max-connections 0: nobody could connect")
+		return usagef("gateway: --max-conns 0: nobody could connect")
 	}
 	for _, e := range o.site.extensions {
 		if !strings.HasPrefix(e, ".") || len(e) < 2 {

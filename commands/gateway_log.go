@@ -32,7 +32,7 @@ func (o *gatewayLog) flags() []cli.Flag {
 	// --max-body is about requests here, as with the web servers.
 	shown := slices.DeleteFunc(w.output.viewFlags(), func(f cli.Flag) bool { return namesOf(f)[0] == "max-body" })
 	return slices.Concat([]cli.Flag{
-		choiceFlag(outputFlags, "format", nil, "write the line of a request as `FORMAT`: text or jsonl", &o.format),
+		choiceFlag(outputFlags, "format", []string{"f"}, "write the line of a request as `FORMAT`: text or jsonl", &o.format),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &w.verbose},
 		&cli.BoolFlag{Name: "silent", Aliases: []string{"s"}, Category: outputFlags, Usage: "no line for each request, and on stderr only what goes wrong", Destination: &o.silent},
 	}, shown, w.redaction.flags(outputFlags), w.recording.flags(outputFlags), w.choosing.flags())

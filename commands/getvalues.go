@@ -28,7 +28,7 @@ type getValuesOptions struct {
 func (o *getValuesOptions) flags() []cli.Flag {
 	o.format = choice{"text", []string{"text", "jsonl"}}
 	flags := []cli.Flag{
-		choiceFlag(outputFlags, "format", nil, "print a table (text) or JSON Lines (jsonl) as `FORMAT`", &o.format),
+		choiceFlag(outputFlags, "format", []string{"f"}, "print a table (text) or JSON Lines (jsonl) as `FORMAT`", &o.format),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Category: outputFlags, Usage: "show every record, both ways, on stderr", Destination: &o.verbose},
 	}
 	flags = append(flags, o.view.viewFlags()...)

@@ -66,6 +66,101 @@ func TestFlagNames(t *testing.T) {
 	})
 }
 
+// differing are the flags that mean something else, or have another default, in
+// some commands, and why.
+var differing = map[string]string{
+	"as":              "one request, or all that a gateway makes",
+	"drain":           "a tap has connections, a gateway requests; who waits for a web server's stop waits shorter",
+	"export":          "a tap knows one form: a command line",
+	"follow-symlinks": "below which directory, and for which apps",
+	"format":          "what is printed differs: records, a report, a page; its short form is -f but for request, where curl's -f is --fail",
+	"from":            "where the formats are listed, and what is read",
+	"id":              "the id to send, or that of the records to show",
+	"index":           "request has no files to look at, so its index runs what is no script; that of gateway is nginx's",
+	"layout":          "replay compares it, serve keeps it",
+	"limit":           "dump counts records, replay requests",
+	"listen":          "replay answers as another program, fpm exporter speaks HTTP and has a port of its own",
+	"max-body":        "what is shown, or what a gateway takes",
+	"max-conns":       "connections of web servers, which wait and are told of the limit; or of browsers",
+	"max-time":        "what asks a few questions has a limit that no answer needs; a body may take for ever",
+	"paced":           "records, requests, or answers",
+	"param":           "a gateway reads no files for it",
+	"port":            "replay captures nothing",
+	"root":            "where the scripts are for the application, or for the gateway",
+	"root-map":        "what stands there: the request that is made, the one that was kept, the file that is found",
+	"script":          "below which root",
+	"silent":          "what goes to stdout is the answer, or what a server tells",
+	"status-path":     "a gateway does not ask without it",
+	"timeout":         "questions are answered sooner than requests",
+	"user":            "who asks, or who is let in",
+	"verbose":         "fpm check shows what it has judged",
+}
+
+// TestOneFlagOneMeaning: a flag is the same in all commands: its value, its
+// text, its default; or it is listed why not.
+func TestOneFlagOneMeaning(t *testing.T) {
+	t.Parallel()
+	texts, where, differs := map[string]flagText{}, map[string]string{}, map[string]bool{}
+	eachCommand(newTestApp(), func(c *cli.Command) {
+		for _, f := range c.Flags {
+			text := flagTextOf(f.(cli.DocGenerationFlag))
+			name := text.long
+			if name == "" {
+				continue
+			}
+			other, seen := texts[name]
+			if !seen {
+				texts[name], where[name] = text, c.HelpName
+				continue
+			}
+			if text == other {
+				continue
+			}
+			differs[name] = true
+			if differing[name] == "" {
+				t.Errorf("--%s is %+v in %s, and %+v in %s", name, other, where[name], text, c.HelpName)
+			}
+		}
+	})
+	for name := range differing {
+		if !differs[name] {
+			t.Errorf("--%s is the same everywhere", name)
+		}
+	}
+}
+
+// TestUnits: a flag that takes a length of time says TIME and takes seconds, one
+// for bytes says BYTES and takes K, M and G, and one that counts says N.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	eachCommand(newTestApp(), func(c *cli.Command) {
+		for _, f := range c.Flags {
+			generic, ok := f.(*cli.GenericFlag)
+			if !ok {
+				continue
+			}
+			value, want := flagTextOf(generic).value, ""
+			switch generic.Value.(type) {
+			case *duration, *moment:
+				want = "TIME"
+			case *byteSize:
+				want = "BYTES"
+			}
+			if _, ok := generic.Value.(*byteSize); want != "" && value != want || value == "BYTES" && !ok {
+				t.Errorf("%s: --%s takes %s, want %s", c.HelpName, generic.Name, value, want)
+			}
+			for _, other := range []string{"DURATION", "SECONDS", "SIZE", "NUM", "COUNT"} {
+				if value == other {
+					t.Errorf("%s: --%s takes %s, which is called otherwise elsewhere", c.HelpName, generic.Name, value)
+				}
+			}
+			if strings.Contains(generic.Usage, "several times") && !strings.Contains(generic.Usage, "may come several times") {
+				t.Errorf("%s: --%s: %q: want it to be said as elsewhere", c.HelpName, generic.Name, generic.Usage)
+			}
+		}
+	})
+}
+
 // TestHelpOrder: what a command does comes first, its exit codes behind that,
 // then the examples; only what is for looking things up follows.
 func TestHelpOrder(t *testing.T) {

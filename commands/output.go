@@ -17,7 +17,7 @@ import (
 type output struct {
 	format  choice
 	color   choice
-	maxBody count
+	maxBody byteSize
 	stable  bool
 	events  events
 	part    choice // of the format raw
@@ -42,9 +42,12 @@ func (o *output) viewFlags() []cli.Flag {
 	return []cli.Flag{
 		choiceFlag(outputFlags, "color", nil, "colours: auto (on a terminal), always or never as `WHEN`", &o.color),
 		&cli.GenericFlag{Name: "max-body", Category: outputFlags, Usage: "show at most `BYTES` of a body or value; 0: all", Value: &o.maxBody},
-		&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: "leave out times, addresses and what else differs from run to run", Destination: &o.stable},
+		&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: stableUsage, Destination: &o.stable},
 	}
 }
+
+// stableUsage is what --stable does in every command.
+const stableUsage = "leave out times, addresses and what else differs from run to run"
 
 func formatNames() []string {
 	var names []string

@@ -25,7 +25,7 @@ var nobodyReads = []struct {
 	peer badPeer
 }{
 	{args: "rules nph"},
-		{args: "request app:echo /a"},
+	{args: "request app:echo /a"},
 	{args: "request app:echo /a -i -v"},
 	{args: "request app:echo /a --format jsonl"},
 	{args: "request app:echo /a -w %{json}"},

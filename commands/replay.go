@@ -86,7 +86,7 @@ func (o *replayOptions) flags() []cli.Flag {
 			&cli.GenericFlag{Name: "slower", Category: compared, Usage: "an answer differs that took more than `2x` as long", Value: &o.slower},
 			choiceFlag(outputFlags, "format", []string{"f"}, "report as `FORMAT`: "+orList(o.format.words), &o.format),
 			&cli.BoolFlag{Name: "only-changed", Category: outputFlags, Usage: "report only requests that are answered in another way", Destination: &o.onlyChanged},
-			&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: "leave out times", Destination: &o.stable},
+			&cli.BoolFlag{Name: "stable", Category: outputFlags, Usage: stableUsage, Destination: &o.stable},
 		}, o.recording.flags(outputFlags), o.timing.flags())
 }
 

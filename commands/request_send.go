@@ -20,7 +20,7 @@ type sending struct {
 	keep       bool
 	id         count
 	pad        padding
-	chunk      count
+	chunk      byteSize
 	splitPairs bool
 	noStdinEnd bool
 	abort      moment
