@@ -20,7 +20,7 @@ import (
 type gatewayProcess struct {
 	cmd    *exec.Cmd
 	url    string
-	stderr *syncBuffer
+	stderr *wiretest.Buffer
 }
 
 // runGatewayProcess starts gateway with args, which has dir for temporary files,
@@ -28,7 +28,7 @@ type gatewayProcess struct {
 // still.
 func runGatewayProcess(t *testing.T, dir string, args ...string) *gatewayProcess {
 	t.Helper()
-	g := &gatewayProcess{stderr: &syncBuffer{}}
+	g := &gatewayProcess{stderr: &wiretest.Buffer{}}
 	g.cmd = exec.Command("fcgiscope", append([]string{"gateway", "--listen", "127.0.0.1:0"}, args...)...)
 	g.cmd.Env = append(g.cmd.Environ(), "TMPDIR="+dir)
 	g.cmd.Stderr = g.stderr

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,8 +72,8 @@ type terminalRun struct {
 	temp          string // where it may make temporary files
 	master, slave *os.File
 	before        syscall.Termios
-	screen        *syncBuffer // what was written to the terminal
-	stdout        *syncBuffer // nil where that is the terminal, too
+	screen        *wiretest.Buffer // what was written to the terminal
+	stdout        *wiretest.Buffer // nil where that is the terminal, too
 	read          chan struct{}
 	cmd           *exec.Cmd
 	ended         chan error
@@ -82,7 +83,7 @@ type terminalRun struct {
 // is killed at the end of the test. With redirect, standard output is a pipe.
 func onTerminal(t *testing.T, dir string, redirect bool, args ...string) *terminalRun {
 	t.Helper()
-	r := &terminalRun{t: t, dir: dir, temp: wiretest.SocketDir(t), screen: &syncBuffer{}, read: make(chan struct{}), ended: make(chan error, 1)}
+	r := &terminalRun{t: t, dir: dir, temp: wiretest.SocketDir(t), screen: &wiretest.Buffer{}, read: make(chan struct{}), ended: make(chan error, 1)}
 	r.master, r.slave = openPTY(t)
 	setSize(t, r.master, 80, 24)
 	quiet := modes(t, r.master) // what is typed is not to be looked for in what is printed
@@ -94,7 +95,7 @@ func onTerminal(t *testing.T, dir string, redirect bool, args ...string) *termin
 	r.cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+r.temp, "TERM=xterm", "NO_COLOR=1", "GORACE=atexit_sleep_ms=0")
 	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = r.slave, r.slave, r.slave
 	if redirect {
-		r.stdout = &syncBuffer{}
+		r.stdout = &wiretest.Buffer{}
 		r.cmd.Stdout = r.stdout
 	}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -104,7 +105,7 @@ func onTerminal(t *testing.T, dir string, redirect bool, args ...string) *termin
 	}
 	go func() {
 		defer close(r.read)
-		_, _ = r.screen.ReadFrom(r.master)
+		_, _ = io.Copy(r.screen, struct{ io.Reader }{r.master}) // until it is gone
 	}()
 	go func() { r.ended <- r.cmd.Wait() }()
 	t.Cleanup(func() {
@@ -116,18 +117,6 @@ func onTerminal(t *testing.T, dir string, redirect bool, args ...string) *termin
 		<-r.read
 	})
 	return r
-}
-
-// ReadFrom takes what a terminal shows, until it is gone.
-func (s *syncBuffer) ReadFrom(f *os.File) (int64, error) {
-	buf, all := make([]byte, 32<<10), int64(0)
-	for {
-		n, err := f.Read(buf)
-		_, _ = s.Write(buf[:n])
-		if all += int64(n); err != nil {
-			return all, err
-		}
-	}
 }
 
 // session returns the processes of the session that are left.

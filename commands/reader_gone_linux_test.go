@@ -82,7 +82,7 @@ var trafficGoesOn = []string{
 }
 
 // readerless runs the program, whose standard output nobody reads.
-func readerless(t *testing.T, dir string, words []string) (cmd *exec.Cmd, stderr *syncBuffer) {
+func readerless(t *testing.T, dir string, words []string) (cmd *exec.Cmd, stderr *wiretest.Buffer) {
 	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -91,7 +91,7 @@ func readerless(t *testing.T, dir string, words []string) (cmd *exec.Cmd, stderr
 	reader.Close()
 	defer writer.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	stderr = &syncBuffer{}
+	stderr = &wiretest.Buffer{}
 	cmd = exec.CommandContext(ctx, "fcgiscope", words...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, "GORACE=atexit_sleep_ms=0")
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = writer, stderr, 10*time.Second
