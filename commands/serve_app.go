@@ -112,10 +112,11 @@ echo answers when a body has come whole, and holds it until then in memory and i
 256 MiB of one, 413 if it is longer, and 1 GiB of all, OVERLOADED if it is more.
 
 exec runs the program that SCRIPT_FILENAME names, or DOCUMENT_ROOT and SCRIPT_NAME, which has to be
-in DIR; or PROGRAM for all requests. It starts in its own directory, with the parameters of CGI and
-of HTTP header fields (but not HTTP_PROXY) and a fixed PATH as its environment. Its exit status is
-the appStatus (128 + N for signal N), its standard error goes to the web server. One that hangs is
-ended with all that it started, and what it wrote until then is kept.
+in DIR, and what follows it there is PATH_INFO; or PROGRAM for all requests. It starts in its own
+directory, with the parameters of CGI and of HTTP header fields (but not HTTP_PROXY) and a fixed
+PATH as its environment. Its exit status is the appStatus (128 + N for signal N), its standard error
+goes to the web server. One that hangs is ended with all that it started, and what it wrote until
+then is kept.
 
 mock gives requests that were recorded their answers, in the order in which they came, and then
 again; others get 404, and a line on stderr says what is different.

@@ -27,7 +27,8 @@ const programPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // or the peer has gone.
 type CGI struct {
 	// Root is the directory that programs are in: SCRIPT_FILENAME, or
-	// DOCUMENT_ROOT and SCRIPT_NAME, has to be there.
+	// DOCUMENT_ROOT and SCRIPT_NAME, has to be there. What follows a program in
+	// these becomes PATH_INFO.
 	Root string
 	// FollowLinks lets symbolic links lead out of Root.
 	FollowLinks bool
@@ -44,10 +45,10 @@ type CGI struct {
 
 // Handle runs the program that x asks for.
 func (g *CGI) Handle(ctx context.Context, x *Exchange) {
-	program, err := g.find(x)
+	program, info, err := g.find(x)
 	if err == nil {
 		var env []string
-		if env, err = g.environment(x); err == nil {
+		if env, err = g.environment(x, info); err == nil {
 			err = g.run(ctx, x, program, env)
 		}
 	}
@@ -65,44 +66,79 @@ func failure(status int, format string, args ...any) *failedError {
 	return &failedError{status, fmt.Sprintf(format, args...)}
 }
 
-// find returns the path of the program that is asked for.
-func (g *CGI) find(x *Exchange) (string, error) {
+// find returns the path of the program that is asked for, and what follows it in
+// the path that was asked for: "" or with a slash in front.
+func (g *CGI) find(x *Exchange) (program, info string, err error) {
 	if g.Program != "" {
-		return filepath.Abs(g.Program)
+		program, err = filepath.Abs(g.Program)
+		return program, "", err
 	}
 	script := scriptFilename(x)
 	if script == "" {
-		return "", failure(404, "neither SCRIPT_FILENAME nor DOCUMENT_ROOT and SCRIPT_NAME say which program to run")
+		return "", "", failure(404, "neither SCRIPT_FILENAME nor DOCUMENT_ROOT and SCRIPT_NAME say which program to run")
 	}
 	if strings.ContainsRune(script, 0) {
-		return "", failure(400, "the path %q has a NUL byte", script)
+		return "", "", failure(400, "the path %q has a NUL byte", script)
 	}
 	named, err := filepath.Abs(g.Root)
 	if err != nil {
-		return "", failure(500, "the root of the programs: %v", err)
+		return "", "", failure(500, "the root of the programs: %v", err)
 	}
 	root, err := filepath.EvalSymlinks(named)
 	if err != nil {
-		return "", failure(500, "the root of the programs: %v", err)
+		return "", "", failure(500, "the root of the programs: %v", err)
 	}
-	script = filepath.Clean("/" + script)
+	if script = "/" + script; hasDots(script) {
+		script = filepath.Clean(script)
+	}
+	script, info = splitInfo(script)
+	script = filepath.Clean(script)
 	path, err := filepath.EvalSymlinks(script)
 	if err != nil && (inside(root, script) || inside(named, script)) {
-		return "", notRunnable(script, err)
+		return "", "", notRunnable(script, err)
 	}
 	if err != nil || !inside(root, path) && !(g.FollowLinks && (inside(root, script) || inside(named, script))) {
-		return "", failure(403, "%q is outside of %q", script, named)
+		return "", "", failure(403, "%q is outside of %q", script, named)
 	}
-	info, err := os.Stat(path)
+	stat, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", notRunnable(script, err)
-	case info.IsDir():
-		return "", failure(403, "%q is a directory", script)
-	case info.Mode()&0o111 == 0:
-		return "", failure(403, "%q is not executable", script)
+		return "", "", notRunnable(script, err)
+	case stat.IsDir():
+		return "", "", failure(403, "%q is a directory", script)
+	case stat.Mode()&0o111 == 0:
+		return "", "", failure(403, "%q is not executable", script)
 	}
-	return path, nil
+	return path, info, nil
+}
+
+// splitInfo splits a path behind the first part of it that is there and is no
+// directory. It follows the path from its beginning: where it ends, so do the
+// questions to the system, however long it is.
+func splitInfo(path string) (file, info string) {
+	for i := 1; i < len(path); i++ {
+		if path[i] != '/' || path[i-1] == '/' {
+			continue
+		}
+		stat, err := os.Stat(path[:i])
+		if err != nil {
+			break
+		}
+		if !stat.IsDir() {
+			return path[:i], path[i:]
+		}
+	}
+	return path, ""
+}
+
+// hasDots reports whether one of the names in a path is . or ..
+func hasDots(path string) bool {
+	for name := range strings.SplitSeq(path, "/") {
+		if name == "." || name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 func notRunnable(script string, err error) error {
@@ -153,10 +189,22 @@ var cgiNames = map[string]bool{
 	"UNIQUE_ID": true, "FCGI_ROLE": true, "FCGI_DATA_LAST_MOD": true, "FCGI_DATA_LENGTH": true,
 }
 
-// environment returns what a program gets.
-func (g *CGI) environment(x *Exchange) ([]string, error) {
+// environment returns what a program gets. info is what follows the program in
+// the path: it is PATH_INFO, and no part of the names of the program. See RFC
+// 3875, sections 4.1.5 and 4.1.13.
+func (g *CGI) environment(x *Exchange, info string) ([]string, error) {
 	env := []string{"PATH=" + programPath, "FCGI_ROLE=" + x.Role.String()}
 	seen := map[string]int{"PATH": 0, "FCGI_ROLE": 1}
+	// Of two variables of one name programs see the one or the other.
+	set := func(name, value string) {
+		if i, ok := seen[name]; ok {
+			env[i] = name + "=" + value
+			return
+		}
+		seen[name] = len(env)
+		env = append(env, name+"="+value)
+	}
+	split := info != "" && x.Param("PATH_INFO") == ""
 	for _, p := range x.Params {
 		name, value := string(p.Name), string(p.Value)
 		if !g.passes(name) {
@@ -165,13 +213,15 @@ func (g *CGI) environment(x *Exchange) ([]string, error) {
 		if strings.ContainsRune(value, 0) {
 			return nil, failure(400, "the value of %s has a NUL byte", name)
 		}
-		// Of two variables of one name programs see the one or the other.
-		if i, ok := seen[name]; ok {
-			env[i] = name + "=" + value
-			continue
+		if name == "SCRIPT_NAME" || name == "SCRIPT_FILENAME" {
+			var cut bool
+			value, cut = strings.CutSuffix(value, info)
+			split = split || cut && info != "" && name == "SCRIPT_NAME"
 		}
-		seen[name] = len(env)
-		env = append(env, name+"="+value)
+		set(name, value)
+	}
+	if split {
+		set("PATH_INFO", info)
 	}
 	return append(env, g.Env...), nil
 }

@@ -73,7 +73,11 @@ func TestCGI(t *testing.T) {
 		{"deep", "sub/ok", "Status: 404\n\nsub", "", 0},
 		{"dots", "sub/../ok", "Content-Type: text/plain\r\n\r\n" + dir + "\nbody", "warn\n", 7},
 		{"missing", "missing", "Status: 404 ", "there is no", 404},
-		{"below a file", "ok/x", "Status: 404 ", "there is no", 404},
+		{"below a file", "ok/x", "Content-Type: text/plain\r\n\r\n" + dir + "\nbody", "warn\n", 7},
+		{"below nothing", "sub/missing/x", "Status: 404 ", "there is no", 404},
+		{"below a link to outside", "link/x", "Status: 403 ", "is outside of", 403},
+		{"below no program", "text/x", "Status: 403 ", "text\" is not executable", 403},
+		{"far below nothing", strings.Repeat("x/", 10_000), "Status: 404 ", "there is no", 404},
 		{"outside", "../../etc/passwd", "Status: 403 ", "is outside of", 403},
 		{"outside, missing", "../nothing-there", "Status: 403 ", "is outside of", 403},
 		{"link to outside", "link", "Status: 403 ", "is outside of", 403},
@@ -165,6 +169,50 @@ func TestCGIEnvironment(t *testing.T) {
 	p.request(1, 0, "", "SCRIPT_FILENAME="+path, "QUERY_STRING=a\x00b")
 	if a := p.answer(1); a.end.AppStatus != 400 {
 		t.Errorf("NUL: %+v", a)
+	}
+}
+
+// TestCGIPathInfo: what follows a program in the path is PATH_INFO, and no part
+// of its names.
+func TestCGIPathInfo(t *testing.T) {
+	t.Parallel()
+	dir := root(t)
+	if err := os.Mkdir(filepath.Join(dir, "cgi-bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script(t, dir, "cgi-bin/app", `printf 'A: b\n\n%s' "$SCRIPT_FILENAME|$SCRIPT_NAME|$PATH_INFO"`)
+	script(t, dir, "cgi-bin/other", `printf 'A: b\n\nother'`)
+	file, program := dir+"/cgi-bin/app", "/cgi-bin/app"
+	for _, tt := range []struct {
+		name   string
+		params []string // after the root
+		want   string
+	}{
+		{"none", []string{"SCRIPT_FILENAME=" + file, "SCRIPT_NAME=" + program}, file + "|" + program + "|"},
+		{"split by the web server", []string{"SCRIPT_FILENAME=" + file, "SCRIPT_NAME=" + program, "PATH_INFO=/x"}, file + "|" + program + "|/x"},
+		{"by the file", []string{"SCRIPT_FILENAME=" + file + "/x/y", "SCRIPT_NAME=" + program + "/x/y"}, file + "|" + program + "|/x/y"},
+		{"the file only", []string{"SCRIPT_FILENAME=" + file + "/x", "SCRIPT_NAME=" + program}, file + "|" + program + "|/x"},
+		{"the file only, and told", []string{"SCRIPT_FILENAME=" + file + "/x", "SCRIPT_NAME=" + program, "PATH_INFO=/told"}, file + "|" + program + "|/told"},
+		{"told otherwise", []string{"SCRIPT_NAME=" + program + "/x", "PATH_INFO=/told"}, "|" + program + "|/x"},
+		{"by the name", []string{"SCRIPT_NAME=" + program + "/x/y"}, "|" + program + "|/x/y"},
+		{"as it is", []string{"SCRIPT_NAME=" + program + "//x//y/"}, "|" + program + "|//x//y/"},
+		{"a slash", []string{"SCRIPT_NAME=" + program + "/"}, "|" + program + "|/"},
+		{"two slashes before", []string{"SCRIPT_NAME=//cgi-bin//app/x"}, "|//cgi-bin//app|/x"},
+		{"dots", []string{"SCRIPT_NAME=" + program + "/../other"}, "other"},
+		{"dots out of it", []string{"SCRIPT_NAME=/cgi-bin/../../" + program + "/x"}, ""},
+		{"apache", []string{"SCRIPT_FILENAME=proxy:fcgi://localhost:9000" + file + "/x", "SCRIPT_NAME=" + program + "/x"},
+			"proxy:fcgi://localhost:9000" + file + "|" + program + "|/x"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := connect(t, &Server{Handler: (&CGI{Root: dir}).Handle})
+			p.request(1, 0, "", append([]string{"DOCUMENT_ROOT=" + dir}, tt.params...)...)
+			a := p.answer(1)
+			if got, ok := strings.CutPrefix(a.stdout, "A: b\n\n"); got != tt.want || !ok {
+				if tt.want != "" || a.end.AppStatus != 403 {
+					t.Errorf("%+v, want %q", a, tt.want)
+				}
+			}
+		})
 	}
 }
 
