@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,30 +128,35 @@ func TestServeSocketActivation(t *testing.T) {
 }
 
 // TestServeLeavesNothing: after peers that read slowly, break off and do not
-// close, and programs that are killed, nothing of serve is left. It counts
-// goroutines, and so cannot run beside other tests.
+// close, and programs that are killed or do not start, nothing of serve is left.
+// It counts goroutines, and so cannot run beside other tests; and it does
+// without garbage collection, which would close files that were forgotten.
 func TestServeLeavesNothing(t *testing.T) {
 	dir := wiretest.SocketDir(t)
 	hangs := filepath.Join(dir, "hangs")
 	if err := os.WriteFile(hangs, []byte("#!/bin/sh\nprintf 'A: b\\n\\n'\nexec sleep 600\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	noProgram := filepath.Join(dir, "no-program")
+	if err := os.WriteFile(noProgram, []byte("#!"+dir+"/missing\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC() // it runs the finalizers of what others have left
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before := runtime.NumGoroutine()
 	opened := len(wiretest.Descriptors(t, os.Getpid()))
-	for _, app := range []string{"echo", "upload", "slow", "big", "exec"} {
-		t.Run(app, func(t *testing.T) {
-			args := []string{app, "--listen", filepath.Join(dir, app), "--record", filepath.Join(dir, app+".pcapng")}
-			if app == "exec" {
-				args = append([]string{app, hangs}, args[1:]...)
-			}
-			s := startServe(t, args...)
-			var leaving, staying sync.WaitGroup
+	for _, app := range [][]string{{"echo"}, {"upload"}, {"slow"}, {"big"}, {"exec", hangs}, {"exec", noProgram}} {
+		name := filepath.Base(app[len(app)-1])
+		t.Run(name, func(t *testing.T) {
+			s := startServe(t, append(app, "--listen", filepath.Join(dir, name+".sock"), "--record", filepath.Join(dir, name+".pcapng"))...)
+			var leaving, staying, waiting sync.WaitGroup
 			gone := make(chan struct{})
 			for i := range 24 {
 				c := dialServe(t, s.addr)
 				peers := &leaving
 				if i%4 == 3 {
 					peers = &staying
+					waiting.Add(1)
 				}
 				peers.Go(func() {
 					defer c.Close()
@@ -168,17 +174,21 @@ func TestServeLeavesNothing(t *testing.T) {
 						}
 					case 3: // one that does not read, and is still there when serve is to end
 						c.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+						waiting.Done()
 						<-gone
 					}
 				})
 			}
 			leaving.Wait()
-			if app == "exec" {
+			waiting.Wait()
+			if name == "hangs" {
 				wiretest.Eventually(t, "the programs of the others are killed, and that is said", func() bool {
 					for _, pid := range wiretest.Children(t, os.Getpid()) {
 						syscall.Kill(pid, syscall.SIGKILL)
 					}
-					return strings.Count(s.stderr.String(), "was ended by signal 9") >= 6
+					requests := s.stdout.String()
+					ended := strings.Count(requests, " app=137") + strings.Count(requests, " app=502") // before it wrote anything
+					return ended >= 6 && strings.Contains(s.stderr.String(), "was ended by signal 9")
 				})
 			}
 			stopped := make(chan int, 1)

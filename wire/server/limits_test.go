@@ -206,54 +206,6 @@ func TestLimitBuffered(t *testing.T) {
 	v.grownAtMost(32 * mib)
 }
 
-// TestLimitHeld: long bodies of many requests at once, and room again when
-// those have ended in this way or that.
-func TestLimitHeld(t *testing.T) {
-	t.Parallel()
-	v := newVictim(t, "echo", Limits{Held: 4 * mib})
-	// hold sends the most of a body, a bit over 1 MiB.
-	hold := func() *peer {
-		p := v.dial()
-		p.begin(1, wire.Responder, wire.KeepConn)
-		p.flush()
-		p.Conn.Write(repeat(17, wire.NewRecord(wire.TypeStdin, 1, make([]byte, 65528))))
-		return p
-	}
-	completed := func(p *peer) bool {
-		p.send(wire.NewRecord(wire.TypeStdin, 1, nil))
-		a := p.answer(1)
-		return a.end.Status == wire.RequestComplete && len(a.stdout) > 17*65528
-	}
-	held := []*peer{hold(), hold(), hold()}
-	for _, p := range held {
-		p.alive() // the body has come
-	}
-	for range 20 {
-		p := hold()
-		if a := p.answer(1); a.end.Status != wire.Overloaded {
-			t.Fatalf("beyond the limit: %+v", a.end)
-		}
-		p.Close()
-	}
-	if !completed(held[0]) {
-		t.Error("a request that was there before is not answered")
-	}
-	held[1].send(wire.AbortRecord(1))
-	held[2].Close()
-	if !eventually(func() bool {
-		held := []*peer{hold(), hold(), hold()}
-		all := true
-		for _, p := range held {
-			all = completed(p) && all
-			p.Close()
-		}
-		return all
-	}) {
-		t.Error("there is no room for as many bodies as before")
-	}
-	v.grownAtMost(16 * mib)
-}
-
 // TestLimitWriteTime: peers that do not read what they asked for.
 func TestLimitWriteTime(t *testing.T) {
 	t.Parallel()

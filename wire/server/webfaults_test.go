@@ -155,26 +155,31 @@ func TestWebServerFaults(t *testing.T) {
 			ln, addr := listenFor(t, "unix")
 			serveChanging(t, slowListener{ln}).current.Store(&Server{Handler: hello, Fault: byPath})
 			peer := wiretest.RealPeer(t, ws.name, append([]string{"--to", addr, "all=1"}, ws.args...)...)
-			try := func(id string, logged int) {
-				want, log := webReactions[id].status[ws.server], webReactions[id].log[ws.server]
-				if ws.status != nil {
-					want, log = cmp.Or(ws.status[id], want), ""
+			want := func(id string) string { return cmp.Or(ws.status[id], webReactions[id].status[ws.server]) }
+			try := func(id string) {
+				if got := outcome(peer["http"]+"/"+id, want(id)); !slices.Contains(strings.Split(want(id), " or "), got) {
+					t.Errorf("%s: %s, want %s", id, got, want(id))
 				}
-				if got := outcome(peer["http"]+"/"+id, want); !slices.Contains(strings.Split(want, " or "), got) {
-					t.Errorf("%s: %s, want %s", id, got, want)
-				}
-				if !eventually(func() bool { return strings.Contains(logOf(t, peer)[logged:], log) }) {
-					t.Errorf("%s: not in its log: %q\n%s", id, log, logOf(t, peer)[logged:])
+			}
+			log := func(id string, from int) {
+				if ws.status == nil {
+					said := webReactions[id].log[ws.server]
+					wiretest.Eventually(t, fmt.Sprintf("%s: %q in the log", id, said), func() bool { return strings.Contains(logOf(t, peer)[from:], said) })
 				}
 			}
 			var waits sync.WaitGroup
 			for _, id := range webWaits {
-				waits.Go(func() { try(id, 0) })
+				waits.Go(func() { try(id) })
 			}
 			waits.Wait()
+			for _, id := range webWaits {
+				log(id, 0)
+			}
 			for _, f := range Faults() {
 				if !slices.Contains(webWaits, f.ID) {
-					try(f.ID, len(logOf(t, peer)))
+					before := len(logOf(t, peer))
+					try(f.ID)
+					log(f.ID, before)
 				}
 			}
 		})
@@ -187,18 +192,6 @@ func logOf(t *testing.T, peer map[string]string) string {
 		t.Error(err)
 	}
 	return string(b)
-}
-
-// eventually reports whether cond holds within 10 s.
-func eventually(cond func() bool) bool {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }
 
 // A slowListener sees to it that a flood is not so fast as to fill a disk.
