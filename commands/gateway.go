@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -135,9 +136,10 @@ func gatewayCommand(env *Env) *cli.Command {
 		Description: `
 Serves HTTP/1.1 and HTTP/2 (with TLS, or without it for clients that begin with it), the files below
 --root, and has the application at ADDR answer for the scripts there. Each request is a line on
-stdout, as web servers write it, and behind that what the application did. It listens on
-127.0.0.1:8080 unless --listen says otherwise, and ends with Ctrl-C or SIGTERM: requests that have
-begun are answered, and a second signal ends those too.
+stdout, as web servers write it, and behind that what the application did; where that is no
+terminal, it comes up to a tenth of a second later. It listens on 127.0.0.1:8080 unless --listen
+says otherwise, and ends with Ctrl-C or SIGTERM: requests that have begun are answered, and a second
+signal ends those too.
 
 A script has to be a file before what follows it is PATH_INFO. The source of scripts, files whose
 names begin with a dot, and backups are never sent, and nothing outside of the root is. Of the
@@ -297,6 +299,8 @@ func runGateway(ctx context.Context, env *Env, o gatewayOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	room := garbageRoom(env.Getenv)
+	defer runtime.KeepAlive(room)
 	loud := *env
 	loud.Stderr = &lockedWriter{w: env.Stderr}
 	g := &gatewayRun{env: &loud, o: &o, dead: make(chan error, 1)}

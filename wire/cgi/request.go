@@ -230,7 +230,7 @@ func (p *parts) setHeader(authority string) error {
 		switch {
 		case f.Name == "":
 			return &ParamError{"", "a header field has no name"}
-		case strings.ContainsAny(f.Name+f.Value, "\r\n"):
+		case strings.ContainsAny(f.Name, "\r\n"), strings.ContainsAny(f.Value, "\r\n"):
 			return &ParamError{f.Name, "a header field holds a line end"}
 		case strings.EqualFold(f.Name, "Content-Type"):
 			p.contentType = f.Value
