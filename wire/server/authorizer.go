@@ -42,7 +42,7 @@ type Authorizer struct {
 func (a *Authorizer) Handle(_ context.Context, x *Exchange) {
 	asked, err := x.Path()
 	if err != nil {
-		x.Respond(400, err.Error())
+		x.Respond(400, strings.TrimPrefix(err.Error(), "server: "))
 		return
 	}
 	var user string

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -56,12 +57,14 @@ func echo(_ context.Context, x *Exchange) {
 	}
 }
 
-// uri returns REQUEST_URI, or what can be put together where there is none.
+// uri returns REQUEST_URI, or what can be put together where there is none:
+// SCRIPT_NAME and PATH_INFO are decoded (RFC 3875, section 4.1.5), and would be
+// once more.
 func uri(x *Exchange) string {
 	if u, ok := x.Lookup("REQUEST_URI"); ok {
 		return string(u)
 	}
-	u := x.Param("SCRIPT_NAME") + x.Param("PATH_INFO")
+	u := (&url.URL{Path: x.Param("SCRIPT_NAME") + x.Param("PATH_INFO")}).EscapedPath()
 	if q := x.Param("QUERY_STRING"); q != "" {
 		u += "?" + q
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -119,11 +120,16 @@ func (x *Exchange) Param(name string) string {
 
 // Path returns the path of REQUEST_URI, or of SCRIPT_NAME and PATH_INFO where
 // there is none, decoded and without "." and "..". It fails if it cannot be
-// decoded.
+// decoded, or is not one path for all: at a # or a NUL byte it ends for nginx
+// and lighttpd, and what they would answer with is not what it seems to name.
 func (x *Exchange) Path() (string, error) {
-	u, err := url.ParseRequestURI(uri(x))
+	asked := uri(x)
+	u, err := url.ParseRequestURI(asked)
 	if err != nil {
 		return "", fmt.Errorf("server: REQUEST_URI: %w", err)
+	}
+	if raw, _, _ := strings.Cut(asked, "?"); strings.ContainsRune(raw, '#') || strings.ContainsRune(u.Path, 0) {
+		return "", fmt.Errorf("server: REQUEST_URI: a # or a NUL byte in the path %q", raw)
 	}
 	return path.Clean("/" + u.Path), nil
 }
