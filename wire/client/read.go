@@ -164,45 +164,6 @@ var managementRules = map[wire.Type]wire.RuleID{
 	wire.TypeUnknownType:     wire.RuleUnknownTypeAnswer,
 }
 
-// deliver gives a record to its request.
-func (c *Conn) deliver(r *Response, v Violation, rec wire.Record) {
-	if r.records++; r.records == 1 {
-		r.times.First = time.Now()
-	}
-	switch rec.Type {
-	case wire.TypeStdout:
-		if r.stdoutEnded {
-			v.Rule = wire.RuleStreamEnded
-			c.note(r, v)
-		}
-		r.stdoutEnded = r.stdoutEnded || len(rec.Content) == 0
-		r.addStdout(rec.Content)
-	case wire.TypeStderr:
-		if r.stderrEnded {
-			v.Rule = wire.RuleStreamEnded
-			c.note(r, v)
-		}
-		r.stderrEnded = r.stderrEnded || len(rec.Content) == 0
-		r.addStderr(rec.Content)
-	case wire.TypeEndRequest:
-		end, err := wire.ParseEndRequest(rec.Content)
-		if err != nil {
-			v.Rule = wire.RuleBodyLength
-			c.note(r, v)
-		}
-		r.finish(end)
-	default:
-		v.Rule = wire.RuleUnknownType
-		if s := rec.Type.Spec(); s != nil {
-			v.Rule = wire.RuleDirection
-			if s.Management {
-				v.Rule = wire.RuleManagementID
-			}
-		}
-		c.note(r, v)
-	}
-}
-
 // note keeps a violation with the request it belongs to, or with all if that is
 // not known.
 func (c *Conn) note(r *Response, v Violation) {
