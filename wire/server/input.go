@@ -4,11 +4,12 @@ import "io"
 
 // An input is STDIN or DATA of a request. Its fields are under conn.mu.
 type input struct {
-	x     *Exchange
-	b     []byte // b[at:] waits for the handler
-	at    int
-	ended bool // by the empty record
-	none  bool // the role has no such stream; what comes is ignored
+	x      *Exchange
+	b      []byte // b[at:] waits for the handler
+	at     int
+	ended  bool // by the empty record
+	none   bool // the role has no such stream; what comes is ignored
+	hungry bool // the handler waits in Read
 }
 
 func (in *input) waiting() int { return len(in.b) - in.at }
@@ -47,8 +48,20 @@ func (in *input) Read(p []byte) (int, error) {
 		case c.dead != nil:
 			return 0, io.ErrUnexpectedEOF
 		}
+		if in.hungry = true; in.other().waiting() > 0 {
+			c.changed.Broadcast() // to who waits for room there
+		}
 		c.changed.Wait()
+		in.hungry = false
 	}
+}
+
+// other is the other stream of the request.
+func (in *input) other() *input {
+	if in == &in.x.stdin {
+		return &in.x.data
+	}
+	return &in.x.stdin
 }
 
 // closeInput ends the input of a handler that wants no more of it.

@@ -46,7 +46,8 @@ type Limits struct {
 	// StdinBuffer is how many bytes of STDIN, and of DATA, wait for the handler
 	// of a request; one record more may. When the request is alone on its
 	// connection no more is read until there is room; when it is not, it fails
-	// with 413, and the others go on.
+	// with 413, and the others go on. Where the handler waits for STDIN and DATA
+	// comes, or the other way round, more is read all the same, up to Buffered.
 	StdinBuffer int
 	// Buffered is how many bytes of PARAMS, STDIN and DATA are kept over all
 	// requests. A request that would need more is answered with OVERLOADED.

@@ -233,7 +233,8 @@ func (c *conn) input(x *Exchange, in *input, content []byte) {
 		return
 	}
 	room := c.srv.limits.StdinBuffer
-	for in.waiting() >= room && !in.none && !x.over && !c.closing {
+	// Of a handler that waits for the other stream nothing can be waited for here.
+	for in.waiting() >= room && !in.other().hungry && !in.none && !x.over && !c.closing {
 		if len(c.active) > 1 {
 			c.mu.Unlock()
 			c.fail(x, 413, fmt.Sprintf("more than %d bytes of input wait for the handler, and other requests wait behind them", room))
