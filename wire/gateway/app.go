@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ const DefaultBodyTime = time.Minute
 
 // An App answers requests with a FastCGI application. Only Pool is needed. The
 // fields must not be changed after the first request.
+//
+// Behind http.StripPrefix the application sees the path without the prefix.
 type App struct {
 	// Pool has the connections to it.
 	Pool *client.Pool
@@ -208,12 +211,20 @@ func extension(name string) string {
 	return name
 }
 
-// requestURI is the path and the query as the client sent them.
+// requestURI is the path and the query as the client sent them; where a handler
+// in front has changed them, as http.StripPrefix does, they are those of r.URL,
+// which is where the script was looked for.
 func requestURI(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") || query != r.URL.RawQuery {
+		return r.URL.RequestURI()
 	}
-	return r.URL.RequestURI()
+	if path != r.URL.Path {
+		if decoded, err := url.PathUnescape(path); err != nil || decoded != r.URL.Path {
+			return r.URL.RequestURI()
+		}
+	}
+	return r.RequestURI
 }
 
 // over waits until nobody uses the request any more, and keeps what is to be

@@ -185,10 +185,15 @@ func (s *Site) nothing(w http.ResponseWriter, r *http.Request, x *Exchange, name
 	s.run(w, r, x, Script{Name: front, How: Fallback})
 }
 
-// redirect sends a client to the directory that it means. The path begins with
-// one slash: with two it would be a host.
+// redirect sends a client to the directory that it means, with the prefix that
+// http.StripPrefix has taken away. The path begins with one slash: with two it
+// would be a host.
 func redirect(w http.ResponseWriter, r *http.Request, x *Exchange) {
-	to := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/\\") + "/"
+	path := r.URL.EscapedPath()
+	if asked, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(asked, "/") && strings.HasSuffix(asked, path) {
+		path = asked
+	}
+	to := "/" + strings.TrimLeft(path, "/\\") + "/"
 	if r.URL.RawQuery != "" {
 		to += "?" + r.URL.RawQuery
 	}

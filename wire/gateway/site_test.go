@@ -16,7 +16,7 @@ func www(t testing.TB) *Site {
 	root := filepath.Join(dir, "www")
 	for name, text := range map[string]string{
 		"index.php": "source", "a.txt": "text\n", "img/a.jpg": "jpg", "app/index.html": "<p>", "app/x.php": "source", "empty/.keep": "",
-		"dir.php/real.php": "source", "dir.php/b.txt": "b", ".env": "secret", ".git/config": "secret", ".well-known/x": "known",
+		"dir.php/real.php": "source", "dir.php/index.php": "source", "dir.php/b.txt": "b", ".env": "secret", ".git/config": "secret", ".well-known/x": "known",
 		"index.php.bak": "source", "index.php~": "source", "a.txt~": "old", "#a.txt#": "old", "UPPER.PHP": "source", "conf.inc": "source",
 		"x.phtml": "source", "old.pht": "source", "nil.txt": "", "notes.php.txt": "source", "../outside.php": "outside", "../outside.txt": "outside",
 	} {
