@@ -83,6 +83,9 @@ func TestAuthorizer(t *testing.T) {
 		{"another scheme", all, []string{"REQUEST_URI=/a", "HTTP_AUTHORIZATION=Bearer YWxpY2U6czplIGNyZXQ="}, challenge},
 		{"no base64", all, []string{"REQUEST_URI=/a", "HTTP_AUTHORIZATION=Basic ?"}, challenge},
 		{"login", all, []string{"REQUEST_URI=/a", basic("alice:s:e cret")}, group + "alice\r\n\r\n"},
+		{"login, the scheme in small letters", all, []string{"REQUEST_URI=/a", strings.Replace(basic("alice:s:e cret"), "Basic", "basic", 1)}, group + "alice\r\n\r\n"},
+		{"the name in other letters", Authorizer{Login: login, Variables: []wire.Pair{wire.NewPair("Auth_User", "nobody")}},
+			[]string{"REQUEST_URI=/a", basic("bob:")}, "Status: 200 OK\r\nVariable-AUTH_USER: bob\r\n\r\n"},
 		{"login of Apache", all, []string{"REQUEST_URI=/a", "REMOTE_USER=bob", "REMOTE_PASSWD="}, group + "bob\r\n\r\n"},
 		{"put together", all, []string{"SCRIPT_NAME=/public", "PATH_INFO=/no"}, "Status: 403 "},
 	} {

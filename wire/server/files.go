@@ -27,7 +27,7 @@ func Files(fsys fs.FS) Handler {
 			}
 			c := confined{fsys, x}
 			if slices.Contains(strings.Split(r.URL.Path, "/"), "..") {
-				c.refused(fmt.Sprintf("%q leads out of the directory", r.URL.Path))
+				c.refused(fmt.Sprintf("%.200q leads out of the directory", r.URL.Path))
 				http.Error(w, "403 Forbidden: the path has ..", http.StatusForbidden)
 				return
 			}
@@ -45,18 +45,21 @@ type confined struct {
 
 // Open implements fs.FS.
 func (c confined) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) { // it is not UTF-8
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
 	// To open a pipe is to wait for somebody who writes, for ever.
 	if info, err := fs.Stat(c.FS, name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		c.refused(fmt.Sprintf("%q is neither a file nor a directory", name))
+		c.refused(fmt.Sprintf("%.200q is neither a file nor a directory", name))
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 	}
 	f, err := c.FS.Open(name)
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	why := fmt.Sprintf("%q leads out of the directory", name)
+	why := fmt.Sprintf("%.200q leads out of the directory", name)
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
-		why = fmt.Sprintf("%q: %v", name, errno)
+		why = fmt.Sprintf("%.200q: %v", name, errno)
 	}
 	c.refused(why)
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}

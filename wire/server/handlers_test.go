@@ -156,6 +156,7 @@ func TestApps(t *testing.T) {
 		{"crash", "QUERY_STRING=how=late", wire.Responder, "", "", "the first half\n", "fcgiscope: the handler panicked", 500},
 		{"crash", "QUERY_STRING=how=goexit", wire.Responder, "", "", "Status: 500 ", "ended its goroutine", 500},
 		{"authorizer", "REQUEST_URI=/a HTTP_AUTHORIZATION=Basic\u00a0x", wire.Authorizer, "", "", "Status: 200 OK\r\nVariable-AUTH_METHOD: fcgiscope\r\n\r\n", "", 0},
+		{"authorizer", "REQUEST_URI=/x/private", wire.Authorizer, "", "", "Status: 401 ", "", 0},
 		{"authorizer", "REQUEST_URI=/private/a", wire.Authorizer, "", "", "Status: 401 ", "", 0},
 		{"filter", "FCGI_DATA_LENGTH=6", wire.Filter, "in", "abc\xc3\xa4d", "\r\n\r\nABC\xc3\xa4D", "", 0},
 		{"filter", "FCGI_DATA_LENGTH=9", wire.Filter, "", "abc", "\r\n\r\nABC", "filter: DATA has 3 bytes, FCGI_DATA_LENGTH is \"9\"\n", 1},
