@@ -2,10 +2,12 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -25,7 +27,14 @@ func dial(ctx context.Context, a Addr) (net.Conn, error) {
 		return inherited(a, connected)
 	}
 	var d net.Dialer
-	return d.DialContext(ctx, a.Network, a.Address)
+	c, err := d.DialContext(ctx, a.Network, a.Address)
+	// localhost is this machine (RFC 6761, section 6.3), also where nothing
+	// resolves it, as in a container that has the program and no /etc/hosts.
+	var unresolved *net.DNSError
+	if host, port, _ := net.SplitHostPort(a.Address); strings.EqualFold(host, "localhost") && errors.As(err, &unresolved) {
+		return d.DialContext(ctx, a.Network, net.JoinHostPort("127.0.0.1", port))
+	}
+	return c, err
 }
 
 // connected makes a connection of f, which a listening socket is not.
