@@ -142,12 +142,10 @@ func listenFailure(a transport.Addr, err error) error {
 	if errors.As(err, &dns) {
 		return withHint(fmt.Errorf("listen on %v: the name does not resolve", a), "an address of this machine is needed, such as 127.0.0.1")
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		for _, row := range listenWords {
-			if row.errno == errno {
-				return withHint(fmt.Errorf("listen on %v: %s", a, row.what), row.hint)
-			}
+	errno := transport.Errno(err)
+	for _, row := range listenWords {
+		if row.errno == errno {
+			return withHint(fmt.Errorf("listen on %v: %s", a, row.what), row.hint)
 		}
 	}
 	return errors.New(plain(err))

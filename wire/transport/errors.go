@@ -93,7 +93,7 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return Other
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return Timeout
 	case errors.As(err, &dns):
 		if dns.IsTimeout {
@@ -101,9 +101,9 @@ func reasonOf(err error) Reason {
 		}
 		return NoHost
 	}
-	var errno syscall.Errno
-	errors.As(err, &errno)
-	switch errno {
+	switch Errno(err) {
+	case syscall.ETIMEDOUT:
+		return Timeout
 	case syscall.ECONNREFUSED:
 		return Refused
 	case syscall.ENOENT, syscall.ENOTDIR:
