@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -102,6 +103,34 @@ func TestAccessLogFails(t *testing.T) {
 	if err := l.close(); err == nil || !strings.Contains(err.Error(), "no space left") || full.writes != 1 {
 		t.Errorf("%d writes, error %v", full.writes, err)
 	}
+}
+
+// TestAccessLogInTime: a line waits for others, but not long, and not where
+// somebody looks on.
+func TestAccessLogInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, terminal := range []bool{false, true} {
+			var b bytes.Buffer
+			env, _, _ := testEnv("")
+			env.Stdout, env.Terminal.Stdout = &b, terminal
+			l := new(gatewayLog).open(env)
+			for range 2 { // the second time with a timer that has come before
+				b.Reset()
+				l.add(hostileExchange())
+				if terminal != (b.Len() > 0) {
+					t.Errorf("terminal %v: %d bytes at once", terminal, b.Len())
+				}
+				time.Sleep(logTime)
+				synctest.Wait()
+				if n := strings.Count(b.String(), "\n"); n != 1 {
+					t.Errorf("terminal %v: %d lines in time", terminal, n)
+				}
+			}
+			if err := l.close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // TestGatewaySilent: nothing on stdout.
