@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -114,6 +116,46 @@ func ask(h server.Handler, role wire.Role, params ...string) {
 			fmt.Print(strings.ReplaceAll(string(rec.Content), "\r", ""))
 		}
 	}
+}
+
+// A web application of net/http. What the web server tells beside the HTTP
+// request is in HTTPParams.
+func ExampleHTTP() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
+		user, _ := wire.Lookup(server.HTTPParams(r), "REMOTE_USER")
+		fmt.Fprintf(w, "hello %s, says %s\n", r.PathValue("name"), user)
+	})
+	ask(server.HTTP(mux), wire.Responder, "REQUEST_METHOD=GET", "REQUEST_URI=/hello/bob", "REMOTE_USER=alice")
+	// Output:
+	// Status: 200 OK
+	// Content-Type: text/plain; charset=utf-8
+	//
+	// hello bob, says alice
+}
+
+// At a signal the requests that have begun are answered, for a while.
+func ExampleServer_Shutdown() {
+	ln, err := net.Listen("unix", "/run/app.sock")
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	s := &server.Server{Handler: server.HTTP(http.NotFoundHandler()), ErrorLog: func(err error) { log.Print(err) }}
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ended := make(chan error)
+	go func() {
+		<-signalled.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		ended <- s.Shutdown(ctx)
+	}()
+	if err := s.Serve(context.Background(), ln); err != nil {
+		log.Print(err)
+		return
+	}
+	log.Print(<-ended) // nil: all of them were answered
 }
 
 // Files that nobody leaves, by ".." or by a link.

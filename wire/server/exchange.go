@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
