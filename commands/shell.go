@@ -42,8 +42,8 @@ func shellCommand(env *Env) *cli.Command {
 		Description: `
 Connects to the FastCGI application at ADDR, sends what you type, and shows both directions record
 by record, as it happens and also while you type. Rules that are broken, by either side, are named
-under the record. On a terminal there are completion (Tab) and history; help lists the commands, and
-Ctrl-C aborts the request, not the shell. A session:
+under the record. On a terminal there are completion (Tab) and history (Ctrl-R searches it); help
+lists the commands, and Ctrl-C aborts the request, not the shell. A session:
 
   connect unix:/run/php/php-fpm.sock
   begin 1 responder keep

@@ -12,6 +12,9 @@ import (
 const (
 	keyInterrupt = 0x03 // Ctrl-C
 	keyLineEnd   = 0x05 // Ctrl-E
+	keyCancel    = 0x07 // Ctrl-G
+	keyBackspace = 0x08 // Ctrl-H
+	keySearch    = 0x12 // Ctrl-R
 	keyErase     = 0x15 // Ctrl-U
 	keyEscape    = 0x1b
 	keyRubout    = 0x7f
@@ -37,6 +40,8 @@ type shellKeys struct {
 	held  []byte
 	paste bool
 	typed bool // something stands on the line
+	// search: what is typed is searched for in the history.
+	search bool
 }
 
 // newShellKeys reads r until it ends, or ctx does.
@@ -88,7 +93,18 @@ func (k *shellKeys) pass(p []byte) []byte {
 	var out []byte
 	for len(b) > 0 {
 		c := b[0]
+		if k.search && !k.paste {
+			if key, taken := k.searchKey(c); key != 0 {
+				out = utf8.AppendRune(out, key)
+				if taken {
+					b = b[1:]
+					continue
+				}
+			}
+		}
 		switch {
+		case c == keySearch && !k.paste:
+			out, k.search, k.typed = append(out, c), true, true
 		case c == keyEscape:
 			if n := len(pasteBegins); len(b) < n && (bytes.HasPrefix(pasteBegins, b) || bytes.HasPrefix(pasteEnds, b)) {
 				k.held = bytes.Clone(b)
@@ -117,7 +133,7 @@ func (k *shellKeys) pass(p []byte) []byte {
 				return out
 			}
 			r, n := utf8.DecodeRune(b)
-			if r != utf8.RuneError {
+			if r != utf8.RuneError && (r < keySearchErase || r > keySearchTake) {
 				out, k.typed = append(out, b[:n]...), true
 			}
 			b = b[n:]
@@ -126,6 +142,22 @@ func (k *shellKeys) pass(p []byte) []byte {
 		b = b[1:]
 	}
 	return out
+}
+
+// searchKey returns the key that c means while the history is searched, 0 if it
+// is no other, and whether it is all that c means.
+func (k *shellKeys) searchKey(c byte) (key rune, all bool) {
+	switch {
+	case c == keyRubout || c == keyBackspace:
+		return keySearchErase, true
+	case c >= ' ' || c == keySearch:
+		return 0, false
+	}
+	k.search = false
+	if c == keyCancel {
+		return keySearchCancel, true
+	}
+	return keySearchTake, false
 }
 
 // interrupt is Ctrl-C.

@@ -180,7 +180,7 @@ func (s *shellOnPTY) golden(name string) {
 	s.typed("", "") // all was shown when the cursor stands on an empty line
 	file := filepath.Join("testdata", "shell", name)
 	if os.Getenv("SCREEN_UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(s.screen.String()), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(s.screen.String()), 0o644); err != nil {
 			s.t.Fatal(err)
 		}
 		return

@@ -275,7 +275,12 @@ func (s *shellSession) raw(ctx context.Context, l *shellLine) error {
 // hex sends the bytes of lines of a dump.
 func (s *shellSession) hex(ctx context.Context, l *shellLine) error {
 	var all []byte
+	canonical := false // the line before was of hexdump -C, which ends with a line that is an offset
 	for line := range strings.Lines(l.rest) {
+		if canonical && len(strings.TrimSpace(line)) == 8 {
+			continue
+		}
+		canonical = strings.Contains(line, "|")
 		b, err := hexLine(line)
 		if err != nil {
 			return err

@@ -34,7 +34,7 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 	t.SetBracketedPasteMode(true)
 	defer t.SetBracketedPasteMode(false)
 
-	out := &aboveLine{t: t, plain: env.Stdout}
+	out := &aboveLine{t: t, plain: env.Stdout, terminal: &env.Terminal}
 	screen := *env
 	screen.Stdout, screen.Stderr = out, out
 	screen.Terminal.Stderr = true
@@ -46,8 +46,8 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 	history := newShellHistory(env, o)
 	defer history.close()
 	t.History = history
-	t.AutoCompleteCallback = s.completeKey(t)
-	in := &terminalLines{s: s, t: t, out: out, keys: keys, read: make(chan typedLine, 1)}
+	in := &terminalLines{s: s, t: t, out: out, keys: keys, read: make(chan typedLine, 1), prompt: shellPrompt{t: t}, search: shellSearch{history: history}}
+	t.AutoCompleteCallback = in.keyed(s.completeKey(t))
 	if err := s.start(ctx); err != nil {
 		explain(s.env, err)
 	}
@@ -59,11 +59,32 @@ func interact(ctx context.Context, env *Env, o *shellOptions) error {
 
 // An aboveLine writes above the line that is being typed, until that is left.
 type aboveLine struct {
-	t     *term.Terminal // which locks
-	plain io.Writer
-	mu    sync.Mutex
-	left  bool
-	part  bool // of a line was written last
+	t        *term.Terminal // which locks
+	plain    io.Writer
+	terminal *Terminal
+
+	mu            sync.Mutex
+	left          bool
+	part          bool // of a line was written last
+	width, height int
+}
+
+// fit learns the size of the terminal, before something is drawn for one that it
+// has no more.
+func (a *aboveLine) fit() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fitLocked()
+}
+
+func (a *aboveLine) fitLocked() {
+	if a.terminal.Width == nil || a.terminal.Height == nil {
+		return
+	}
+	if w, h := a.terminal.Width(), a.terminal.Height(); w > 0 && h > 0 && (w != a.width || h != a.height) {
+		a.width, a.height = w, h
+		_ = a.t.SetSize(w, h) // the terminal may have gone
+	}
 }
 
 func (a *aboveLine) Write(p []byte) (int, error) {
@@ -73,6 +94,7 @@ func (a *aboveLine) Write(p []byte) (int, error) {
 		a.part = p[len(p)-1] != '\n'
 	}
 	if !a.left {
+		a.fitLocked()
 		return a.t.Write(p)
 	}
 	if _, err := a.plain.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
@@ -139,9 +161,8 @@ type terminalLines struct {
 	keys   *shellKeys
 	read   chan typedLine
 	asked  bool // somebody is reading a line
-	prompt string
-	width  int
-	height int
+	prompt shellPrompt
+	search shellSearch
 }
 
 type typedLine struct {
@@ -239,20 +260,19 @@ func (in *terminalLines) interrupt(ctx context.Context) {
 
 // refresh shows the prompt as it should be, and learns the size of the terminal.
 func (in *terminalLines) refresh() {
-	terminal := &in.s.env.Terminal
-	if terminal.Width != nil && terminal.Height != nil {
-		if w, h := terminal.Width(), terminal.Height(); w > 0 && h > 0 && (w != in.width || h != in.height) {
-			in.width, in.height = w, h
-			_ = in.t.SetSize(w, h) // the terminal may have gone
-		}
+	in.out.fit()
+	in.prompt.show(in.wanted, in.asked)
+}
+
+// showPrompt is refresh for who reads a line.
+func (in *terminalLines) showPrompt() { in.prompt.show(in.wanted, true) }
+
+// wanted is the prompt as it should be.
+func (in *terminalLines) wanted() string {
+	if text := in.search.prompt(); text != "" {
+		return text
 	}
-	if p := in.s.prompt(); p != in.prompt {
-		in.prompt = p
-		in.t.SetPrompt(p)
-		if in.asked {
-			_, _ = in.t.Write(nil) // draws it
-		}
-	}
+	return in.s.prompt()
 }
 
 // maxPromptAddress is how many characters of an address the prompt shows.

@@ -96,6 +96,12 @@ func TestShellKeys(t *testing.T) {
 		{in: "\x1b[200~a\tb\x03\x1b[31mc\x07\rd\x1b[201~\x03", want: "\x1b[200~a b[31mc\rd\x1b[201~\x05\x15"},
 		{in: "\x1b[A\x1bx…\xff\xfeé\xe2\x82", want: "\x1b[A\x1bx…é"},
 		{in: "\uFFFD", want: ""},
+		{in: "\uE000a\uE001\uE002\uE003", want: "a\uE003"},
+		{in: "\x12ab\x7f\bc\x12\rd\x7f", want: "\x12ab\uE000\uE000c\x12\uE002\rd\x7f"},
+		{in: "\x12a\x07b\x7f", want: "\x12a\uE001b\x7f"},
+		{in: "\x12a\x03", want: "\x12a\uE002\x05\x15"},
+		{in: "\x12\x1b[A\x7f", want: "\x12\uE002\x1b[A\x7f"},
+		{in: "\x12\x1b[200~a\x12\x7f\x1b[201~\x7f", want: "\x12\uE002\x1b[200~a\x1b[201~\x7f"},
 	}
 	for _, tt := range tests {
 		for size := 1; size <= len(tt.in); size++ {

@@ -215,3 +215,32 @@ func TestShellPartOfLine(t *testing.T) {
 	s.has("abc")
 	s.ends(0)
 }
+
+// TestShellSearch: Ctrl-R finds earlier lines as they are typed, also while
+// records come; the line that is found can be changed, sent, or given up.
+func TestShellSearch(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	app, _ := s.peer()
+	for _, line := range []string{"begin 1 keep", "begin 2", "params 1 A=b", "show"} {
+		s.typed(line+"\r", "")
+	}
+	s.typed("half", "tcp:127.0.0.1:9 2 open> half")
+	s.typed("\x12", "search ''> half")
+	s.typed("b", "search 'b'> params 1 A=b")
+	s.typed("e", "search 'be'> begin 2")
+	if _, err := app.Write(wire.NewRecord(wire.TypeStderr, 2, []byte("careful")).Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.has(`< STDERR id=2 "careful"`)
+	s.typed("", "search 'be'> begin 2")
+	s.typed("\x12", "search 'be'> begin 1 keep")
+	s.typed("\x12", "no line with 'be'> begin 1 keep")
+	s.typed("\x7f\x7f", "search ''> half")
+	s.typed("A=", "search 'A='> params 1 A=b")
+	s.typed("\x07", "tcp:127.0.0.1:9 2 open> half")
+	s.typed("\x12keep\x05s", "tcp:127.0.0.1:9 2 open> begin 1 keeps")
+	s.typed("\x15\x12A=\r", "tcp:127.0.0.1:9 2 open>")
+	s.has("    # note: pair-duplicate (section 3.4): A") // it is sent once more
+	s.ends(0)
+}
