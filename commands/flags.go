@@ -87,7 +87,7 @@ func (c *choice) Set(s string) error {
 			return nil
 		}
 	}
-	if near := wire.Nearest(s, c.words); near != "" {
+	if near := wire.Nearest(s, c.words); near != "" && len(s) > 1 { // 2 is no misspelt 1
 		return fmt.Errorf("did you mean %s?", near)
 	}
 	return fmt.Errorf("want %s", orList(c.words))

@@ -75,6 +75,9 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 	if err := o.watching.check("serve"); err != nil {
 		return err
 	}
+	if err := o.capacity.check(); err != nil {
+		return err
+	}
 	app, err := o.app(ctx, env)
 	if err != nil {
 		return err

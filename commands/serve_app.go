@@ -236,7 +236,10 @@ func filesApp(_ context.Context, _ *Env, o *appOptions, arg string) (served, err
 // mockApp answers as recorded.
 func mockApp(ctx context.Context, env *Env, o *appOptions, arg string) (served, error) {
 	m := &server.Mock{Match: o.match, Layout: o.layout, Paced: o.paced}
-	if err := learn(ctx, env, m, arg); err != nil {
+	switch err := learn(ctx, env, m, arg); {
+	case errors.Is(err, capture.ErrEmpty):
+		return served{}, peerError{fmt.Errorf("serve mock: %s: is empty", arg)}
+	case err != nil:
 		return served{}, fmt.Errorf("serve mock: %s: %s", arg, plain(err))
 	}
 	if m.Requests() == 0 {

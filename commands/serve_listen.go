@@ -126,10 +126,11 @@ var listenWords = []struct {
 	errno      syscall.Errno
 	what, hint string
 }{
-	{syscall.EADDRINUSE, "the address is in use", "something else listens there (ss -ltnp shows what): end it, or choose another address with --listen"},
+	{syscall.EADDRINUSE, "the address is in use", "something else listens there (ss -lntxp shows what): end it, or choose another address with --listen"},
 	{syscall.EACCES, "permission denied", "ports below 1024 are root's, and a socket needs write permission for its directory"},
 	{syscall.EADDRNOTAVAIL, "the address is none of this machine", "ip address lists those that are"},
-	{syscall.ENOENT, "there is no such directory", ""},
+	{syscall.EPERM, "its owner cannot be set", "only root can give a socket to another user"},
+	{syscall.ENOENT, "there is no such directory", "make it, or choose another path with --listen"},
 	{syscall.EROFS, "the file system is read-only", ""},
 }
 
@@ -137,6 +138,9 @@ var listenWords = []struct {
 func listenFailure(a transport.Addr, err error) error {
 	if errors.Is(err, transport.ErrNotListening) {
 		return withHint(fmt.Errorf("%v is no listening socket", a), "lighttpd, mod_fcgid and spawn-fcgi start a program with one; by hand, choose an address with --listen")
+	}
+	if errors.Is(err, transport.ErrNotSocket) {
+		return withHint(fmt.Errorf("listen on %v: %w", a, transport.ErrNotSocket), "remove it, or choose another path with --listen")
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
@@ -182,6 +186,17 @@ func (o *capacity) flags() []cli.Flag {
 		&cli.GenericFlag{Name: "max-reqs", Category: category, Usage: "answer `N` requests at once, refuse others with OVERLOADED; told as FCGI_MAX_REQS", Value: &o.reqs},
 		choiceFlag(category, "mpxs", nil, "take several requests at once on a connection (1), or refuse the second with CANT_MPX_CONN (0); told as FCGI_MPXS_CONNS: `0|1`", &o.mpxs),
 	}
+}
+
+// check refuses limits under which nothing would be answered.
+func (o *capacity) check() error {
+	switch {
+	case o.conns == 0:
+		return usagef("serve: --max-conns 0: nobody could connect")
+	case o.reqs == 0:
+		return withHint(usagef("serve: --max-reqs 0: every request would be refused"), "for that there is --fault overloaded")
+	}
+	return nil
 }
 
 // apply sets the limits of s.

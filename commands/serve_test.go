@@ -233,7 +233,7 @@ func TestListenFailure(t *testing.T) {
 		what, hint string
 	}{
 		{&net.OpError{Op: "listen", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "host.invalid"}}, "listen on tcp:host.invalid:9000: the name does not resolve", "127.0.0.1"},
-		{fmt.Errorf("transport: listen on %v: %w", at, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}), "listen on tcp:host.invalid:9000: the address is in use", "ss -ltnp"},
+		{fmt.Errorf("transport: listen on %v: %w", at, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}), "listen on tcp:host.invalid:9000: the address is in use", "ss -lntxp"},
 		{syscall.EACCES, "listen on tcp:host.invalid:9000: permission denied", "1024"},
 		{fmt.Errorf("transport: listen on %v: %w", at, transport.ErrNotListening), "tcp:host.invalid:9000 is no listening socket", "choose an address with --listen"},
 		{errors.New("transport: something else"), "something else", ""},

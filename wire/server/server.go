@@ -325,17 +325,21 @@ func ParseAllowed(list string) ([]netip.Prefix, error) {
 		if strings.Contains(item, "/") {
 			p, err := netip.ParsePrefix(item)
 			if err != nil {
-				return nil, fmt.Errorf("server: allowed address %q: %w", item, err)
+				return nil, notAllowed(item)
 			}
 			allowed = append(allowed, p)
 			continue
 		}
 		a, err := netip.ParseAddr(item)
 		if err != nil {
-			return nil, fmt.Errorf("server: allowed address %q: %w", item, err)
+			return nil, notAllowed(item)
 		}
 		a = a.Unmap()
 		allowed = append(allowed, netip.PrefixFrom(a, a.BitLen()))
 	}
 	return allowed, nil
+}
+
+func notAllowed(item string) error {
+	return fmt.Errorf("server: allowed address %q: want one such as 192.0.2.1 or 2001:db8::1, or a network such as 192.0.2.0/24", item)
 }

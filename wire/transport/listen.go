@@ -32,6 +32,10 @@ const answerTime = time.Second
 // ErrNotListening: the descriptor is no socket that listens.
 var ErrNotListening = errors.New("the descriptor is no listening socket")
 
+// ErrNotSocket: what has the path of the Unix socket is something else, and is
+// not replaced.
+var ErrNotSocket = errors.New("there is a file that is no socket")
+
 // Inherited returns the listening sockets that this process was started with:
 // on descriptor 0, as web servers and spawn-fcgi do, and from descriptor 3 on
 // as many as LISTEN_FDS says, as systemd does. getenv is os.Getenv.
@@ -135,7 +139,7 @@ func removeStale(ctx context.Context, a Addr) error {
 		return err
 	}
 	if info.Mode()&fs.ModeSocket == 0 {
-		return errors.New("there is a file that is no socket")
+		return ErrNotSocket
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -143,7 +147,7 @@ func removeStale(ctx context.Context, a Addr) error {
 	switch {
 	case err == nil:
 		c.Close()
-		return errors.New("somebody else listens on it")
+		return fmt.Errorf("somebody else listens on it: %w", syscall.EADDRINUSE)
 	case !errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("it exists, and may be in use: %w", err)
 	}
