@@ -15,8 +15,8 @@ import (
 const DefaultSendTime = time.Minute
 
 // A Front stands before all other handlers. It keeps the books of an Exchange,
-// ends the answers to clients that do not take them, and a panic of a handler
-// with 500.
+// ends the answers to clients that do not take them, a panic of a handler with
+// 500, and the connection after a request that may be two for a proxy in front.
 type Front struct {
 	Next http.Handler
 	// Done is told of every request when it is over; nil is nobody. It may be
@@ -55,7 +55,7 @@ func (f *Front) end(out *writer) {
 		}
 	}
 	if x.Status == 0 {
-		x.Status = http.StatusOK
+		out.begin(http.StatusOK) // of a handler that said nothing
 	}
 	if out.err != nil && x.Why == "" && !errors.Is(out.err, http.ErrBodyNotAllowed) {
 		x.Cut, x.Why = true, whyUnsent(out.err)
@@ -119,22 +119,40 @@ func (w *writer) arm() {
 	}
 }
 
+// begin keeps the status, just before the header is sent.
+func (w *writer) begin(status int) {
+	if w.begun {
+		return
+	}
+	w.begun, w.x.Status = true, status
+	if endsElsewhere(w.x.Request) {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// endsElsewhere reports whether a proxy in front may have seen the end of the
+// request at another place, so that what follows on the connection is not what
+// it takes for the next request. net/http leaves out a Transfer-Encoding in
+// HTTP/1.0, and a Content-Length beside one in HTTP/1.1, and does not tell: RFC
+// 9112, section 6.1, has the connection closed after both.
+func endsElsewhere(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
+}
+
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
-	if status >= 200 && !w.begun {
-		w.begun, w.x.Status = true, status
+	if status >= 200 {
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements io.Writer.
 func (w *writer) Write(p []byte) (int, error) {
-	if !w.begun {
-		w.begun, w.x.Status = true, http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	w.arm()
 	n, err := w.ResponseWriter.Write(p)
 	w.x.Bytes += int64(n)
@@ -155,9 +173,7 @@ const sendPiece = 256 << 10
 
 // ReadFrom implements io.ReaderFrom, so that files are sent by the system.
 func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
-	if !w.begun {
-		w.begun, w.x.Status = true, http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	limit := int64(1<<63 - 1)
 	if l, ok := src.(*io.LimitedReader); ok { // the system wants it to be the only one
 		src, limit = l.R, l.N

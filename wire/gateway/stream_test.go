@@ -201,3 +201,35 @@ func TestClientGone(t *testing.T) {
 		t.Errorf("%d %q", x.Status, x.Why)
 	}
 }
+
+// TestNothingSmuggled: behind a request whose end is not the same for all, none
+// is answered.
+func TestNothingSmuggled(t *testing.T) {
+	t.Parallel()
+	site := www(t)
+	site.Scripts = &App{Pool: serveApp(t, echoSum)}
+	mux := http.NewServeMux()
+	mux.Handle("/", site)
+	mux.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
+	url, _ := front(t, mux)
+	for request, want := range map[string]int{ // answers
+		"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n":                                                                                       2,
+		"POST /index.php HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc":                                                          2,
+		"POST /index.php HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                      1,
+		"POST /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                          1,
+		"POST /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                         1,
+		"POST /index.php HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n":                          1,
+		"GET /a.txt HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n": 1,
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, request+"GET /img/a.jpg HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		answers, _ := io.ReadAll(c)
+		c.Close()
+		if got := strings.Count(string(answers), "\r\nDate: "); got != want {
+			t.Errorf("%q: %d answers, want %d: %q", request, got, want, answers)
+		}
+	}
+}
