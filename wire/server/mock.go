@@ -109,10 +109,8 @@ func (q *mocked) add(e *flow.Event) {
 	if n := len(q.records); n > 0 {
 		before = q.records[n-1].at
 	}
+	// The clone has its padding also where that is none; nil leaves it to the writer.
 	rec := mockRecord{Record: wire.Record{Header: e.Header, Content: e.Data, Padding: e.Padding}.Clone(), at: e.At}
-	if rec.Padding == nil {
-		rec.Padding = []byte{} // none, where nil leaves it to the writer
-	}
 	if !before.IsZero() && e.At.After(before) {
 		rec.after = e.At.Sub(before)
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,63 @@ func TestMock(t *testing.T) {
 		t.Errorf("%+v, want half an answer", rec)
 	}
 	p.closed()
+}
+
+// TestMockMatch: what makes a request equal to a recorded one, and which
+// recorded ones have an answer.
+func TestMockMatch(t *testing.T) {
+	t.Parallel()
+	m := teach(t, &Mock{Match: []string{"A"}})
+	m.saw(1, []string{"A=", "B=1"}, wire.NewRecord(wire.TypeStdout, 0, []byte("\r\nempty")), wire.EndRecord(0, 0, 0))
+	m.saw(2, []string{"A=unanswered"})
+	m.feed(wire.ToApp, wire.BeginRecord(3, wire.Responder, wire.KeepConn), wire.NewRecord(wire.TypeParams, 3, wire.NewPair("A", "cut").Append(nil)))
+	m.feed(wire.ToServer, wire.NewRecord(wire.TypeStdout, 3, []byte("\r\ntoo early")), wire.EndRecord(3, 0, 0))
+	p := connect(t, m.served(&errorLog{}))
+	if n := m.Requests(); n != 1 {
+		t.Errorf("%d requests have an answer, want 1", n)
+	}
+	p.request(1, wire.KeepConn, "body", "A=", "B=2")
+	if a := p.answer(1); a.stdout != "\r\nempty" {
+		t.Errorf("an empty value: %+v", a)
+	}
+	for _, tt := range []struct {
+		role   wire.Role
+		params []string
+		why    string
+	}{
+		{wire.Responder, nil, "differs in A"}, // it has none
+		{wire.Responder, []string{"A=x"}, "differs in A"},
+		{wire.Authorizer, []string{"A="}, "differs in the role"},
+		{wire.Filter, nil, "differs in the role, A"},
+	} {
+		p.begin(1, tt.role, wire.KeepConn, tt.params...)
+		p.send(wire.NewRecord(wire.TypeStdin, 1, nil), wire.NewRecord(wire.TypeData, 1, nil))
+		if a := p.answer(1); a.end.AppStatus != 404 || !strings.HasSuffix(a.stderr, tt.why+"\n") {
+			t.Errorf("%v %q: %+v, want %q", tt.role, tt.params, a, tt.why)
+		}
+	}
+}
+
+// TestMockReadsFirst: there is no answer before the end of the input, however
+// long that takes.
+func TestMockReadsFirst(t *testing.T) {
+	t.Parallel()
+	after(t, time.Minute, func(t *testing.T) {
+		m := teach(t, &Mock{Match: []string{}})
+		m.saw(1, nil, wire.NewRecord(wire.TypeStdout, 0, []byte("\r\nanswer")), wire.EndRecord(0, 0, 0))
+		p := connectPipe(t, m.served(&errorLog{}))
+		p.begin(1, wire.Responder, wire.KeepConn)
+		p.send(wire.NewRecord(wire.TypeStdin, 1, []byte("body")))
+		p.SetReadDeadline(time.Now().Add(time.Minute))
+		if rec, err := p.ReadRecord(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%+v, %v", rec, err)
+		}
+		p.SetReadDeadline(time.Time{})
+		p.send(wire.NewRecord(wire.TypeStdin, 1, nil))
+		if a := p.answer(1); a.stdout != "\r\nanswer" {
+			t.Errorf("%+v", a)
+		}
+	})
 }
 
 // TestMockLayout: the records are those that were recorded.
