@@ -60,7 +60,7 @@ func (t *causeCount) list() []countedJudgement {
 }
 
 // table sums up for a reader; what is counted are requests or lines.
-func (t *causeCount) table(b *bytes.Buffer, what string) error {
+func (t *causeCount) table(b *bytes.Buffer, columns int, what string) error {
 	rows := [][]string{}
 	for _, f := range t.list() {
 		rows = append(rows, []string{strconv.Itoa(f.Count), f.ID, f.Key, f.Class, pretty.Clean(f.First)})
@@ -69,7 +69,7 @@ func (t *causeCount) table(b *bytes.Buffer, what string) error {
 		return nil
 	}
 	b.WriteByte('\n')
-	if err := pretty.Table(b, []string{what, "fault", "name", "class", "first"}, rows); err != nil {
+	if err := pretty.TableIn(b, columns, []string{what, "fault", "name", "class", "first"}, rows); err != nil {
 		return err
 	}
 	fmt.Fprintf(b, "\nfcgiscope diagnose --rule %s says what to check and what to do.\n", t.list()[0].ID)
@@ -104,7 +104,7 @@ func diagnoseCapture(ctx context.Context, env *Env, o diagnoseOptions) error {
 		}{j.requests, j.well, j.faults.list()})
 	}
 	var b bytes.Buffer
-	if err := j.faults.table(&b, "requests"); err != nil {
+	if err := j.faults.table(&b, j.env.Terminal.columns(), "requests"); err != nil {
 		return err
 	}
 	fmt.Fprintf(&b, "%s, %d without a fault\n", plural(j.requests, "request", ""), j.well)
@@ -196,7 +196,7 @@ func diagnoseLog(ctx context.Context, env *Env, o diagnoseOptions) error {
 		}{lines, known, faults.list()})
 	}
 	var b bytes.Buffer
-	if err := faults.table(&b, "lines"); err != nil {
+	if err := faults.table(&b, env.Terminal.columns(), "lines"); err != nil {
 		return err
 	}
 	fmt.Fprintf(&b, "%s, %d of them a sign of a fault\n", plural(lines, "line", ""), known)

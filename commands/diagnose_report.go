@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/pretty"
@@ -161,22 +162,25 @@ func (f *judgement) append(b *bytes.Buffer) {
 
 // listCauses prints the table.
 func listCauses(env *Env, format string) error {
-	var b bytes.Buffer
+	var rows [][]string
 	var all []judgement
 	for _, r := range diagnose.Rules() {
 		r = r.Text()
 		all = append(all, judgementOf(r))
-		mark := " "
+		mark := ""
 		if r.Field != "" {
 			mark = "*"
 		}
-		fmt.Fprintf(&b, "%s%s %-18s %-16s %s\n", r.ID, mark, r.Key, r.Class, r.Symptom)
+		rows = append(rows, []string{r.ID + mark, r.Key, r.Class.String(), r.Symptom})
 	}
 	if format == "json" {
 		return printJSON(env, all)
 	}
-	b.WriteString("\n* known from reports only: no test of fcgiscope provokes it\n")
-	return write(env.Stdout, b.Bytes())
+	if err := writeTable(env, nil, rows); err != nil {
+		return err
+	}
+	note := pretty.Wrap("* known from reports only: no test of fcgiscope provokes it", env.Terminal.columns())
+	return write(env.Stdout, []byte("\n"+strings.Join(note, "\n")+"\n"))
 }
 
 // tellCause prints one row of the table in full.

@@ -91,6 +91,6 @@ func (d *dumper) tellAll() {
 	}
 	if d.totals != nil && (d.o.totals || d.totals.Connections > 0) {
 		// A stderr that cannot be written to changes no result.
-		d.totals.Report(d.env.Stderr, pretty.Options{Stable: d.o.stable})
+		d.totals.Report(d.env.Stderr, pretty.Options{Stable: d.o.stable, Width: d.env.Terminal.columns()})
 	}
 }

@@ -57,6 +57,15 @@ type Terminal struct {
 	Raw func() (restore func(), err error)
 }
 
+// columns returns how many columns what goes to stdout has, 0 where that is no
+// terminal: there nothing is fitted.
+func (t Terminal) columns() int {
+	if !t.Stdout || t.Width == nil {
+		return 0
+	}
+	return t.Width()
+}
+
 // OS returns the environment of this process. Its signals are for UntilSignal.
 func OS() *Env {
 	return &Env{

@@ -33,20 +33,26 @@ var topPoolHead = []string{"pool", "active", "idle", "total", "waiting", "max ch
 
 var topWorkerHead = []string{"pool", "pid", "state", "requests", "requests/s", "duration", "cpu", "memory", "method", "script", "uri"}
 
+// What a narrow terminal does not show, in this order: what is wrong now stays.
+var (
+	topPoolSpare   = []string{"start since", "slow", "requests/s", "total", "max children reached", "idle"}
+	topWorkerSpare = []string{"cpu", "memory", "requests/s", "requests", "script", "method", "pool"}
+)
+
 // title returns the line above the view, on a terminal.
 func (t *topTable) title(interval time.Duration) string {
 	return fmt.Sprintf("fcgiscope fpm top: every %v, by %s  (q ends, s sorts)", interval, topOrders[t.order].name)
 }
 
-// lines returns the view.
-func (t *topTable) lines() []string {
+// lines returns the view, in so many columns; 0: in as many as it takes.
+func (t *topTable) lines(columns int) []string {
 	var b bytes.Buffer
 	var rows [][]string
 	for i, r := range t.results {
 		rows = append(rows, topPoolRow(r, t.rates[i]))
 	}
 	// What is written to a buffer does not fail.
-	_ = pretty.Table(&b, topPoolHead, rows)
+	_ = pretty.TableCut(&b, columns, topPoolHead, rows, topPoolSpare...)
 	slices.SortStableFunc(t.workers, topOrders[t.order].compare)
 	rows = nil
 	for _, w := range t.workers {
@@ -58,7 +64,7 @@ func (t *topTable) lines() []string {
 	}
 	if rows != nil {
 		b.WriteByte('\n')
-		_ = pretty.Table(&b, topWorkerHead, rows)
+		_ = pretty.TableCut(&b, columns, topWorkerHead, rows, topWorkerSpare...)
 	}
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
@@ -149,6 +155,16 @@ func (s *screen) close() {
 	s.restore = nil
 }
 
+// columns returns how many columns there are, 0 where it is no terminal. The
+// last one stays empty: behind a character in it, terminals differ in what
+// \x1b[K erases.
+func (s *screen) columns() int {
+	if !s.full {
+		return 0
+	}
+	return max(0, room(s.env.Terminal.Width)-1)
+}
+
 // show shows a view, on a terminal below a title and as much of it as there is
 // room for.
 func (s *screen) show(title string, lines []string) error {
@@ -172,9 +188,10 @@ func (s *screen) show(title string, lines []string) error {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		// The last column stays empty: behind a character in it, terminals differ
-		// in what \x1b[K erases.
-		b.WriteString(clipColumns(line, room(s.env.Terminal.Width)-1) + "\x1b[K")
+		if columns := s.columns(); columns > 0 {
+			line = pretty.Clip(line, columns)
+		}
+		b.WriteString(line + "\x1b[K")
 	}
 	b.WriteString("\x1b[J")
 	return write(s.env.Stdout, []byte(b.String()))
@@ -185,20 +202,4 @@ func room(size func() int) int {
 		return 0
 	}
 	return size()
-}
-
-// clipColumns returns the characters of line that there are columns for; 0 is
-// all of them.
-func clipColumns(line string, columns int) string {
-	if columns <= 0 {
-		return line
-	}
-	n := 0
-	for i := range line {
-		if n == columns {
-			return line[:i]
-		}
-		n++
-	}
-	return line
 }

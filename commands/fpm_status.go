@@ -155,13 +155,13 @@ func printStatusTables(env *Env, results []poolStatus, full bool) error {
 	if len(answered) == 0 {
 		return nil
 	}
-	err := pretty.Table(env.Stdout, nil, poolRows(answered))
+	err := pretty.TableIn(env.Stdout, env.Terminal.columns(), nil, poolRows(answered))
 	if full {
 		var rows [][]string
 		for _, r := range answered {
 			rows = append(rows, workerRows(r.status)...)
 		}
-		err = errors.Join(err, write(env.Stdout, []byte("\n")), pretty.Table(env.Stdout, workerHead, rows))
+		err = errors.Join(err, write(env.Stdout, []byte("\n")), pretty.TableIn(env.Stdout, env.Terminal.columns(), workerHead, rows))
 	}
 	if err != nil {
 		return outputError{err}

@@ -92,7 +92,7 @@ func fpmTop(ctx context.Context, env *Env, o fpmTopOptions) error {
 		}
 		t.update(results, env.Now())
 		for asked := false; !asked; {
-			if err := s.show(t.title(time.Duration(o.interval)), t.lines()); err != nil {
+			if err := s.show(t.title(time.Duration(o.interval)), t.lines(s.columns())); err != nil {
 				return ended{err}
 			}
 			if n == int(o.count) {

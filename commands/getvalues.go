@@ -265,7 +265,7 @@ func printValues(env *Env, format string, rows []valueRow) error {
 		}
 		cells = append(cells, []string{pretty.Clean(row.Name), value, row.Meaning})
 	}
-	if err := pretty.Table(env.Stdout, []string{"name", "value", "meaning"}, cells); err != nil {
+	if err := pretty.TableIn(env.Stdout, env.Terminal.columns(), []string{"name", "value", "meaning"}, cells); err != nil {
 		return outputError{err}
 	}
 	return nil

@@ -84,8 +84,8 @@ func (o *output) sink(env *Env, name string, w io.Writer, terminal bool) (pretty
 		Part:    pretty.Part(o.part.word),
 		Inflate: o.inflate,
 	}
-	if terminal && env.Terminal.Width != nil {
-		options.Width = env.Terminal.Width()
+	if terminal {
+		options.Width = env.Terminal.columns()
 	}
 	if terminal && format.Name == rawFormat {
 		text := &escaper{w: w}

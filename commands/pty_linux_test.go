@@ -83,9 +83,15 @@ type terminalRun struct {
 // is killed at the end of the test. With redirect, standard output is a pipe.
 func onTerminal(t *testing.T, dir string, redirect bool, args ...string) *terminalRun {
 	t.Helper()
+	return onTerminalOf(t, 80, dir, redirect, args...)
+}
+
+// onTerminalOf is onTerminal with so many columns.
+func onTerminalOf(t *testing.T, columns int, dir string, redirect bool, args ...string) *terminalRun {
+	t.Helper()
 	r := &terminalRun{t: t, dir: dir, temp: wiretest.SocketDir(t), screen: &wiretest.Buffer{}, read: make(chan struct{}), ended: make(chan error, 1)}
 	r.master, r.slave = openPTY(t)
-	setSize(t, r.master, 80, 24)
+	setSize(t, r.master, columns, 24)
 	quiet := modes(t, r.master) // what is typed is not to be looked for in what is printed
 	quiet.Lflag &^= syscall.ECHO
 	control(t, r.master, syscall.TCSETS, unsafe.Pointer(&quiet))

@@ -204,7 +204,7 @@ func printSources(env *Env, json bool, m made, sources []string) error {
 
 // writeTable prints a table on stdout.
 func writeTable(env *Env, head []string, rows [][]string) error {
-	if err := pretty.Table(env.Stdout, head, rows); err != nil {
+	if err := pretty.TableIn(env.Stdout, env.Terminal.columns(), head, rows); err != nil {
 		return outputError{err}
 	}
 	return nil

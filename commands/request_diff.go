@@ -133,7 +133,10 @@ func differenceTable(env *Env, found []difference, servers [2]*cgi.Preset) error
 		switch d.kind {
 		case "order":
 			for side, s := range servers {
-				below = fmt.Appendf(below, "order of %s: %s\n", s.Name, pretty.Clean(*d.side[side]))
+				order := fmt.Sprintf("order of %s: %s", s.Name, pretty.Clean(*d.side[side]))
+				for _, line := range pretty.Wrap(order, env.Terminal.columns()) {
+					below = append(append(below, line...), '\n')
+				}
 			}
 		case "records":
 			rows = append(rows, []string{"(" + d.name + ")", *d.side[0], *d.side[1]})

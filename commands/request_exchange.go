@@ -277,7 +277,7 @@ func (x *exchange) tellTiming(w io.Writer) error {
 		}
 		rows = append(rows, []string{m.what, at, step})
 	}
-	return pretty.Table(w, []string{"what", "at", "step"}, rows)
+	return pretty.TableIn(w, x.env.Terminal.columns(), []string{"what", "at", "step"}, rows)
 }
 
 func endOf(x *exchange, t client.Times) time.Time {

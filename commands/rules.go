@@ -51,6 +51,7 @@ func rules(env *Env, o rulesOptions) error {
 		return err
 	}
 	var out []byte
+	var rows [][]string
 	for _, r := range chosen {
 		if o.format.word == "jsonl" {
 			line, err := json.Marshal(struct {
@@ -65,7 +66,10 @@ func rules(env *Env, o rulesOptions) error {
 			out = append(append(out, line...), '\n')
 			continue
 		}
-		out = fmt.Appendf(out, "%-20s %-4s %-6s %s\n", r.ID, r.Section, r.Level, r.Text)
+		rows = append(rows, []string{string(r.ID), r.Section, r.Level.String(), r.Text})
+	}
+	if o.format.word == "text" {
+		return writeTable(env, nil, rows)
 	}
 	return write(env.Stdout, out)
 }

@@ -17,7 +17,7 @@ func listFaults(env *Env) error {
 	for _, f := range server.Faults() {
 		writeEntry(&b, 21, f.ID, f.Help)
 	}
-	return write(env.Stdout, b.Bytes())
+	return write(env.Stdout, fit(b.Bytes(), helpColumns(env.Terminal)))
 }
 
 // fault is the value of a flag: NAME, and behind an @ when.

@@ -103,7 +103,7 @@ func (s *shellSession) set(_ context.Context, l *shellLine) error {
 		for _, row := range settingTable {
 			rows = append(rows, []string{row.name, row.get(&s.settings), row.help})
 		}
-		return s.print(func() error { return pretty.Table(s.env.Stdout, nil, rows) })
+		return s.print(func() error { return pretty.TableIn(s.env.Stdout, s.env.Terminal.columns(), nil, rows) })
 	}
 	var names []string
 	for _, row := range settingTable {

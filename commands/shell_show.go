@@ -78,7 +78,7 @@ func (s *shellSession) showConn(c *shellConn) error {
 	}
 	rows = withoutColumn(rows, "data")
 	rows = withoutColumn(rows, "stderr")
-	return pretty.Table(s.env.Stdout, rows[0], rows[1:])
+	return pretty.TableIn(s.env.Stdout, s.env.Terminal.columns(), rows[0], rows[1:])
 }
 
 // withoutColumn takes a column away in which there is nothing but 0.

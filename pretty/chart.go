@@ -270,7 +270,16 @@ func (c *chart) time(at time.Time) {
 
 // note appends a line of comment.
 func (c *chart) note(line []byte) {
-	c.time(time.Time{})
-	c.lines = append(c.lines, "|   "...)
-	c.lines = append(c.palette.line(c.lines, line), '\n')
+	columns := 0
+	if c.o.Width > 0 {
+		columns = max(30, c.o.Width-chartTime-8)
+	}
+	for i, part := range Wrap(string(line), columns) {
+		if i > 0 {
+			part = "#   " + part
+		}
+		c.time(time.Time{})
+		c.lines = append(c.lines, "|   "...)
+		c.lines = append(c.palette.line(c.lines, []byte(part)), '\n')
+	}
 }

@@ -3,9 +3,9 @@ package pretty
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
@@ -195,7 +195,8 @@ func (s *tableSink) whatWidth() int {
 	return s.o.Width
 }
 
-// fit cuts the last cells of records so that rows fit the terminal.
+// fit cuts the last cells of records, and breaks notes, so that rows fit the
+// terminal.
 func (s *tableSink) fit() {
 	if s.o.Width == 0 {
 		return
@@ -205,12 +206,19 @@ func (s *tableSink) fit() {
 		rest -= w + 2
 	}
 	rest = max(rest, 20)
+	var rows [][]string
 	for _, row := range s.rows {
 		last := len(row) - 1
-		if row[4] != "" && utf8.RuneCountInString(row[last]) > rest {
-			row[last] = string([]rune(row[last])[:rest-3]) + "..."
+		if row[4] != "" {
+			row[last] = Clip(row[last], rest)
+			rows = append(rows, row)
+			continue
+		}
+		for _, part := range Wrap(row[last], rest) {
+			rows = append(rows, append(slices.Clone(row[:last]), part))
 		}
 	}
+	s.rows = rows
 }
 
 // limit is how many bytes of b, quoted, fit the last cell.

@@ -151,14 +151,14 @@ func (t *Totals) Report(w io.Writer, o Options) error {
 	for _, status := range slices.Sorted(maps.Keys(t.Statuses)) {
 		counts = append(counts, []string{"status " + strconv.Itoa(status), strconv.FormatInt(t.Statuses[status], 10)})
 	}
-	if err := Table(&b, nil, counts); err != nil {
+	if err := TableIn(&b, o.Width, nil, counts); err != nil {
 		return err
 	}
-	if err := t.reportFindings(&b); err != nil {
+	if err := t.reportFindings(&b, o.Width); err != nil {
 		return err
 	}
 	if !o.Stable {
-		if err := t.reportSlowest(&b); err != nil {
+		if err := t.reportSlowest(&b, o.Width); err != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (t *Totals) Report(w io.Writer, o Options) error {
 	return err
 }
 
-func (t *Totals) reportFindings(b *bytes.Buffer) error {
+func (t *Totals) reportFindings(b *bytes.Buffer, columns int) error {
 	var rows [][]string
 	for _, r := range wire.Rules() {
 		if n := t.Findings[r.ID]; n > 0 {
@@ -177,10 +177,10 @@ func (t *Totals) reportFindings(b *bytes.Buffer) error {
 		return nil
 	}
 	b.WriteByte('\n')
-	return Table(b, []string{"findings", "level", "rule", "section"}, rows)
+	return TableIn(b, columns, []string{"findings", "level", "rule", "section"}, rows)
 }
 
-func (t *Totals) reportSlowest(b *bytes.Buffer) error {
+func (t *Totals) reportSlowest(b *bytes.Buffer, columns int) error {
 	var rows [][]string
 	for _, s := range t.Slowest {
 		status := "-"
@@ -196,5 +196,5 @@ func (t *Totals) reportSlowest(b *bytes.Buffer) error {
 		return nil
 	}
 	b.WriteByte('\n')
-	return Table(b, []string{"slowest", "request", "status", "method", "uri"}, rows)
+	return TableIn(b, columns, []string{"slowest", "request", "status", "method", "uri"}, rows)
 }
