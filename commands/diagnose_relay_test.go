@@ -113,9 +113,7 @@ func (r *relay) pass(conn *flow.Conn, once *sync.Once, dir wire.Direction, to, f
 		if err != nil {
 			return
 		}
-		if _, err := to.Write(b[:n]); err != nil && !errors.Is(err, syscall.EPIPE) {
-			continue // what it still sends is of interest
-		}
+		_, _ = to.Write(b[:n]) // where that fails, what comes is still of interest
 	}
 }
 

@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -265,6 +266,7 @@ func victim(path, at string) int {
 			select {}
 		}
 	}
+	fmt.Println("begun")
 	for {
 		_, o, err := takeOver(context.Background(), path, step)
 		if err == nil {
@@ -280,17 +282,28 @@ func victim(path, at string) int {
 	}
 }
 
-// kill runs a victim, which has to die by SIGKILL after at most so long.
+// kill runs a victim, which has to die by SIGKILL: at its step, or so long after
+// it has begun.
 func kill(t *testing.T, path, step string, after time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), after)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), victimPath+"="+path, victimStep+"="+step)
-	out, err := cmd.CombinedOutput()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = out.Read(make([]byte, 1)) // it begins, or is dead, which Wait tells
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err = cmd.Wait()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Fatalf("step %q: %v: %s", step, err, out)
+		t.Fatalf("step %q: %v: %s", step, err, &said)
 	}
 }
 
@@ -335,7 +348,7 @@ func TestKilledAtRandom(t *testing.T) {
 	path := filepath.Join(wiretest.SocketDir(t), "s")
 	newApp(t, path, "real")
 	for range 50 {
-		kill(t, path, "", 20*time.Millisecond+rand.N(30*time.Millisecond))
+		kill(t, path, "", rand.N(30*time.Millisecond))
 		if _, err := Repair(context.Background(), path); err != nil {
 			t.Fatal(err)
 		}
