@@ -234,6 +234,9 @@ func dialHint(e *transport.DialError) string {
 	// Who types a URL without its scheme names a Unix socket.
 	host, _, found := strings.Cut(e.Addr.Address, "/")
 	if e.Reason == transport.NotFound && e.Addr.Network == "unix" && found && strings.Contains(host, ":") {
+		if near := nearAddress(e.Addr.Address); near != "" {
+			return near
+		}
 		return fmt.Sprintf("what holds a / is the path of a Unix socket: the address is %s, and the path of a URL not a part of it", host)
 	}
 	return e.Hint()

@@ -65,7 +65,8 @@ type commandLine struct {
 func arrange(app *cli.App, args []string) (commandLine, error) {
 	line := commandLine{words: args[:min(1, len(args))]}
 	words := args[len(line.words):]
-	if len(words) > 0 && words[0] == "help" { // a habit: help COMMAND
+	help := len(words) > 0 && words[0] == "help"
+	if help { // a habit: help COMMAND
 		words = append(slices.Clone(words[1:]), "--help")
 	}
 	if len(words) == 0 || strings.HasPrefix(words[0], "-") {
@@ -85,6 +86,9 @@ func arrange(app *cli.App, args []string) (commandLine, error) {
 	flags, rest, err := splitWords(tableOf(line.command.Flags), words)
 	if err != nil {
 		return line, withHint(usagef("%s: %w", wordsOf(line.command), err), "see "+line.command.HelpName+" --help")
+	}
+	if help && len(rest) > 0 && len(line.command.Subcommands) > 0 {
+		return line, whichOne(line.command, rest[0])
 	}
 	line.help = slices.Contains(flags, "--help")
 	line.words = slices.Concat(line.words, flags, []string{"--"}, rest)
@@ -204,12 +208,20 @@ func (t flagTable) unknown(given, name string) error {
 // unknownCommand says what the word may have meant.
 func unknownCommand(app *cli.App, word string) error {
 	err := usagef("unknown command %q", word)
-	var names []string
+	var names, below []string
 	for _, c := range app.Commands {
 		names = append(names, c.Names()...)
+		if sub := find(c.Subcommands, word); sub != nil {
+			below = append(below, wordsOf(sub))
+		}
 	}
+	topic, _ := findTopics(topics(), word)
 	file := strings.HasSuffix(word, ".pcap") || strings.HasSuffix(word, ".pcapng")
 	switch near := wire.Nearest(word, names); {
+	case len(below) > 0:
+		return usagef("unknown command %q (did you mean %s?)", word, orList(below))
+	case len(topic) > 0:
+		return withHint(err, "what it is: fcgiscope explain "+topic[0].reference())
 	case near != "":
 		return usagef("unknown command %q (did you mean %s?)", word, near)
 	case file:

@@ -68,6 +68,9 @@ Examples:
 					return write(env.Stdout, script)
 				}
 			}
+			if near := wire.Nearest(c.Args().First(), shells); near != "" {
+				return usagef("completion: unknown shell %q (did you mean %s?)", c.Args().First(), near)
+			}
 			return usagef("completion: unknown shell %q, want %s", c.Args().First(), orList(shells))
 		},
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -185,7 +186,7 @@ func listCauses(env *Env, format string) error {
 
 // tellCause prints one row of the table in full.
 func tellCause(env *Env, format, name string) error {
-	r := diagnose.Lookup(name)
+	r := cmp.Or(diagnose.Lookup(name), diagnose.Lookup(strings.ToUpper(name)), diagnose.Lookup(strings.ToLower(name)))
 	if r == nil {
 		var names []string
 		for _, r := range diagnose.Rules() {

@@ -135,6 +135,11 @@ func unknownTopic(all []topic, word, name string) error {
 	for _, k := range topicKinds {
 		names = append(names, k.plural)
 	}
+	if kind, rest, ok := strings.Cut(word, ":"); ok && topicKindOf(kind) == "" {
+		if near := topicKindOf(wire.Nearest(kind, names[len(names)-len(topicKinds):])); near != "" {
+			return usagef("explain: unknown topic %q (did you mean %s:%s?)", word, near, rest)
+		}
+	}
 	if near := wire.Nearest(name, names); near != "" {
 		return usagef("explain: unknown topic %q (did you mean %s?)", word, near)
 	}

@@ -125,7 +125,8 @@ func (f *fitter) entry(term string, column int, words []string) {
 	}
 	hanging := strings.Repeat(" ", column)
 	if columnsOf(term)+2 > column {
-		f.b.WriteString(term + "\n")
+		indent := strings.Repeat(" ", indentOf(term))
+		f.fill(indent, indent+"    ", strings.Fields(term), "")
 		term = ""
 	}
 	f.fill(term+hanging[columnsOf(term):]+further, hanging+further, words, "")

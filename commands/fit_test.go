@@ -158,6 +158,7 @@ func TestFit(t *testing.T) {
 		"a list over lines":     {40, "  " + full + " one,\n  twoisalongone, two\n", "  " + full + "\n  one, twoisalongone, two\n"},
 		"a term":                {30, "  term  what it is, said in a few words\n        and more\n  other  short\n", "  term  what it is, said in a\n        few words and more\n  other  short\n"},
 		"a term without room":   {30, "  a long term          what it is, said in words\n", "  a long term\n        what it is, said in\n        words\n"},
+		"a wide term":           {30, "  command [WORD] [ANOTHER] [LAST]\n              what it is\n", "  command [WORD] [ANOTHER]\n      [LAST]\n              what it is\n"},
 		"a term above":          {40, "  -f, --flag VALUE\n              what it is, said in words\n", "  -f, --flag VALUE\n              what it is, said in words\n"},
 		"a comment":             {30, "  stdin 1     # likewise, as for the others\n", "  stdin 1     # likewise, as\n              # for the others\n"},
 		"usage":                 {30, "usage: fcgiscope command [FLAGS] ADDR\n", "usage: fcgiscope command\n    [FLAGS] ADDR\n"},

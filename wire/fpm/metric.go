@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fcgiscope/fcgiscope/wire"
 )
 
 // A Metric is a number of the status page.
@@ -61,6 +63,13 @@ func ParseBound(s string) (Bound, error) {
 		if m.Name == base {
 			return Bound{Metric: m, Least: least, Limit: n}, nil
 		}
+	}
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Name)
+	}
+	if near := wire.Nearest(base, names); near != "" {
+		return Bound{}, fmt.Errorf("fpm: threshold %q: php-fpm has no number %q (did you mean %s?)", s, base, near)
 	}
 	return Bound{}, fmt.Errorf("fpm: threshold %q: php-fpm has no number %q", s, base)
 }
