@@ -13,6 +13,7 @@ import (
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/gateway"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // hostileExchange is a request by somebody who knows that there is a log.
@@ -110,20 +111,20 @@ func TestAccessLogFails(t *testing.T) {
 func TestAccessLogInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, terminal := range []bool{false, true} {
-			var b bytes.Buffer
+			var b wiretest.Buffer
+			lines := func() int { return strings.Count(b.String(), "\n") }
 			env, _, _ := testEnv("")
 			env.Stdout, env.Terminal.Stdout = &b, terminal
 			l := new(gatewayLog).open(env)
-			for range 2 { // the second time with a timer that has come before
-				b.Reset()
+			for i := range 2 { // the second time with a timer that has come before
 				l.add(hostileExchange())
-				if terminal != (b.Len() > 0) {
-					t.Errorf("terminal %v: %d bytes at once", terminal, b.Len())
+				if written := lines() > i; written != terminal {
+					t.Errorf("terminal %v: line %d is written at once: %v", terminal, i, written)
 				}
 				time.Sleep(logTime)
 				synctest.Wait()
-				if n := strings.Count(b.String(), "\n"); n != 1 {
-					t.Errorf("terminal %v: %d lines in time", terminal, n)
+				if n := lines(); n != i+1 {
+					t.Errorf("terminal %v: %d lines in time, want %d", terminal, n, i+1)
 				}
 			}
 			if err := l.close(); err != nil {
