@@ -35,6 +35,7 @@ type shellConn struct {
 	trace     *trace
 	last      time.Time // of the last byte, either way
 	spoke     bool      // something came
+	alien     bool      // what came is no FastCGI, which was told of
 	closed    bool
 	byUs      bool
 	how       string // the end, in words
@@ -98,7 +99,7 @@ func (c *shellConn) read() {
 			c.last = c.s.env.Now()
 			c.trace.bytes(wire.ToServer, c.last, buf[:n])
 			if hint := wire.Hint(buf[:n]); !c.spoke && hint != "" {
-				c.s.broken = fmt.Sprintf("%v: what came is no FastCGI: it %s", c.target, hint)
+				c.noFastCGI(hint)
 			}
 			c.spoke = true
 		}
@@ -111,6 +112,19 @@ func (c *shellConn) read() {
 			c.conn.Close()
 			return
 		}
+	}
+}
+
+// noFastCGI notes that what came is none; hint, which may be "", says what it
+// looks like. s.mu is held.
+func (c *shellConn) noFastCGI(hint string) {
+	if c.alien {
+		return
+	}
+	c.alien = true
+	c.s.broken = fmt.Sprintf("%v: what came is no FastCGI", c.target)
+	if hint != "" {
+		c.s.broken += ": it " + hint
 	}
 }
 
@@ -128,9 +142,11 @@ func (c *shellConn) end(err error) {
 	default:
 		how, c.how = flow.CloseUnknown, "it broke: "+brief(err).Error()
 	}
-	if open := len(c.begun); open > 0 {
+	switch open := len(c.begun); {
+	case c.alien: // which is why
+	case open > 0:
 		c.s.broken = fmt.Sprintf("%v: closed without END_REQUEST for %s%s", c.target, plural(open, "request", ""), c.closedAfter())
-	} else if c.questions > 0 {
+	case c.questions > 0:
 		c.s.broken = fmt.Sprintf("%v: closed without an answer", c.target)
 	}
 	c.over(how, err)

@@ -126,10 +126,7 @@ func (w *shellWatch) Event(e *flow.Event) error {
 		c.manage(e)
 	case flow.KindDesync:
 		if e.Dir == wire.ToServer {
-			w.s.broken = fmt.Sprintf("%v: what came is no FastCGI", c.target)
-			if e.Hint != "" {
-				w.s.broken += ": it " + e.Hint
-			}
+			c.noFastCGI(e.Hint)
 		}
 	case flow.KindRequestEnded:
 		if said := refusal(e.Request); said != "" && w.s.refused == "" {

@@ -314,3 +314,34 @@ func TestShellShowsNow(t *testing.T) {
 		}
 	}
 }
+
+// TestShellLateHere: of several connections that leave wait waiting the current
+// one is told of.
+func TestShellLateHere(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	if err := s.connect(context.Background(), "127.0.0.1:10"); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"begin", "use 0", "begin", "get-values", "use 1"} {
+		if err := s.do(t.Context(), splitLine(line)[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct{ line, want string }{
+		{"wait 1ms", "tcp:127.0.0.1:10: no END_REQUEST for 1 request: nothing came for 1ms"},
+		{"use 0", ""},
+		{"wait 1ms", "tcp:127.0.0.1:9: no END_REQUEST for 1 request: nothing came for 1ms"},
+		{"use 1", ""},
+		{"close", ""},
+		{"wait 1ms", "tcp:127.0.0.1:9: no END_REQUEST for 1 request: nothing came for 1ms"},
+	} {
+		said := ""
+		if err := s.do(t.Context(), splitLine(step.line)[0]); err != nil {
+			said = plain(err)
+		}
+		if said != step.want {
+			t.Errorf("%s: %q, want %q", step.line, said, step.want)
+		}
+	}
+}

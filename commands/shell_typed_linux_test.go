@@ -244,3 +244,24 @@ func TestShellSearch(t *testing.T) {
 	s.has("    # note: pair-duplicate (section 3.4): A") // it is sent once more
 	s.ends(0)
 }
+
+// TestShellNoFastCGI: an application that speaks something else is told of once.
+func TestShellNoFastCGI(t *testing.T) {
+	t.Parallel()
+	s := startShell(t, 80, 24, "127.0.0.1:9")
+	app, sent := s.peer()
+	s.typed("begin 1; wait\r", "")
+	if _, err := sent.ReadRecord(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	s.has("fcgiscope: tcp:127.0.0.1:9: what came is no FastCGI: it looks like an HTTP respo")
+	app.Close()
+	s.typed("", "tcp:127.0.0.1:9 closed>")
+	s.ends(0)
+	if n := strings.Count(s.screen.String(), "fcgiscope: "); n != 1 {
+		t.Errorf("%d messages:\n%s", n, s.screen)
+	}
+}

@@ -121,7 +121,11 @@ var errStopped = errors.New("stopped waiting, and what is open stays so")
 func (s *shellSession) late(w waiting) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.conns {
+	conns := s.conns
+	if s.current != nil { // the one that the user looks at is told of first
+		conns = append([]*shellConn{s.current}, conns...)
+	}
+	for _, c := range conns {
 		var what string
 		switch {
 		case len(c.begun) > 0:
