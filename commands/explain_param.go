@@ -71,7 +71,7 @@ func paramTopics() []topic {
 		first := slices.IndexFunc(made, func(m madeParam) bool { return string(m.Name) == p.name })
 		if first >= 0 {
 			t.facts = append(t.facts, [2]string{"of POST", "https://www.example.org:8443/index.php/%61%20b?id=7 with a body of 2 bytes:"})
-			t.facts = append(t.facts, serversOf(p.name, made)...)
+			t.facts = append(t.facts, serversOf(p, made)...)
 			role, value = made[first].role, string(made[first].Value)
 		}
 		t.example = paramExample(role, p, value)
@@ -82,11 +82,15 @@ func paramTopics() []topic {
 
 // serversOf tells what each server makes of the parameter; what two of them make
 // in the same way is told once.
-func serversOf(name string, made []madeParam) [][2]string {
+func serversOf(p paramText, made []madeParam) [][2]string {
 	var facts [][2]string
 	var without []string
 	for _, s := range cgi.Presets() {
-		i := slices.IndexFunc(made, func(m madeParam) bool { return m.server == s.Name && string(m.Name) == name })
+		i := slices.IndexFunc(made, func(m madeParam) bool { return m.server == s.Name && string(m.Name) == p.name })
+		if i < 0 && s.Name == p.environment {
+			facts = append(facts, [2]string{s.Name, "what is in its environment"})
+			continue
+		}
 		if i < 0 {
 			without = append(without, s.Name)
 			continue

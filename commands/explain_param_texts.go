@@ -7,6 +7,7 @@ type paramText struct {
 	section     string // where it is defined; "" is nowhere
 	text        string
 	value       string // for the example, where no server sends it
+	environment string // the server that has it in its environment, and passes that on
 }
 
 // paramTexts returns the parameters that the servers send, and some more.
@@ -87,7 +88,7 @@ Of the connection of the client; Apache has it with SSLOptions +StdEnvVars.`},
 		{name: "REDIRECT_STATUS", brief: "a sign that a web server asks", text: `
 php-cgi runs nothing without it (cgi.force_redirect), so that nobody can call it directly. It is always 200, or the
 status of an error page.`},
-		{name: "PATH", brief: "where programs are looked for", text: `
+		{name: "PATH", brief: "where programs are looked for", environment: "cgi-fcgi", text: `
 Apache passes its own, and cgi-fcgi its whole environment: what is secret in there is sent, too.`},
 		{name: "SERVER_SIGNATURE", brief: "a line for the foot of error pages", text: `
 A directive of Apache, HTML, mostly empty.`},

@@ -153,6 +153,14 @@ func TestExplainParamExamples(t *testing.T) {
 			t.Errorf("%s: exit code %d, stdout %s, stderr %s", topic.name, got.code, got.stdout, got.stderr)
 		}
 	}
+	for topic, want := range map[string]string{
+		"parameter:PATH": "\n  cgi-fcgi     what is in its environment\n  not sent by  nginx, lighttpd, caddy\n",
+		"SERVER_PORT":    "\n  lighttpd     \"8443\", where the connection came in\n  caddy        as apache\n",
+	} {
+		if got := runMain(t, "", "explain", topic); !strings.Contains(got.stdout, want) {
+			t.Errorf("explain %s lacks %q:\n%s", topic, want, got.stdout)
+		}
+	}
 	got := runMain(t, "", "explain", "request-uri")
 	for _, want := range []string{"nginx ", "apache ", "lighttpd ", "caddy ", "not sent by  cgi-fcgi"} {
 		if !strings.Contains(got.stdout, "\n  "+want) {
