@@ -117,6 +117,8 @@ func serve(ctx context.Context, env *Env, o serveOptions) error {
 		}
 		if s.Allowed == nil {
 			warnOpen(env, listeners, "--allow says who may")
+		} else {
+			warnClosed(env, listeners)
 		}
 	}
 	err = serveAll(ctx, env, s, listeners)
@@ -136,6 +138,16 @@ func warnOpen(env *Env, listeners []listener, hint string) {
 			complain(env, fmt.Sprintf("whoever reaches %v can send requests", l.addr))
 			complain(env, "hint: "+hint)
 			return
+		}
+	}
+}
+
+// warnClosed says where nobody can connect, because only some addresses may.
+func warnClosed(env *Env, listeners []listener) {
+	for _, l := range listeners {
+		if _, ok := l.Addr().(*net.TCPAddr); !ok {
+			complain(env, fmt.Sprintf("nobody can connect to %v: who may is said by %s or --allow, as TCP addresses", l.addr, server.WebServerAddrs))
+			complain(env, "hint: start it without "+server.WebServerAddrs+", or listen on TCP")
 		}
 	}
 }

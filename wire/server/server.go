@@ -190,7 +190,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn) {
 // serveConn starts to serve nc and calls done when everything is over.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, done func()) {
 	if !s.allows(nc) {
-		s.report(fmt.Errorf("server: %v is not among the allowed addresses", nc.RemoteAddr()))
+		s.report(notLetIn(nc))
 		nc.Close()
 		done()
 		return
@@ -310,6 +310,13 @@ func (s *Server) allows(nc net.Conn) bool {
 		}
 	}
 	return false
+}
+
+func notLetIn(nc net.Conn) error {
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		return fmt.Errorf("server: %v is not among the allowed addresses", tcp)
+	}
+	return errors.New("server: a local peer has no address, and only allowed addresses may connect")
 }
 
 // ParseAllowed reads a list of addresses, or of networks as in 192.0.2.0/24,

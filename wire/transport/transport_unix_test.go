@@ -199,12 +199,43 @@ func TestListenReplacesStaleSocketOnly(t *testing.T) {
 	}
 }
 
+// TestListenLeavesFullSocket: nobody could connect to it now, but somebody
+// listens on it.
+func TestListenLeavesFullSocket(t *testing.T) {
+	a := Addr{"unix", filepath.Join(socketDir(t), "s")}
+	l := mustListen(t, a, ListenOptions{Backlog: 1})
+	for full := false; !full; {
+		c, err := Dial(t.Context(), a)
+		if full = err != nil; !full {
+			defer c.Close()
+		}
+	}
+	if other, err := Listen(t.Context(), a, ListenOptions{}); err == nil {
+		other.Close()
+		t.Error("took over a socket that is in use")
+	}
+	if c, err := l.Accept(); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+	if c, err := Dial(t.Context(), a); err != nil {
+		t.Errorf("the first listener lost its socket: %v", err)
+	} else {
+		c.Close()
+	}
+}
+
 func TestListenerRemovesItsOwnFileOnly(t *testing.T) {
 	a := Addr{"unix", filepath.Join(socketDir(t), "s")}
 	l := mustListen(t, a, ListenOptions{})
 	l.Close()
 	if _, err := os.Lstat(a.Address); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket was left behind: %v", err)
+	}
+	_ = l.(*unixListener).SetDeadline(time.Now())
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it still listens: %v", err)
 	}
 	l = mustListen(t, a, ListenOptions{})
 	if err := os.Remove(a.Address); err != nil {
