@@ -217,7 +217,7 @@ func (c *Conn) skip(h *half, p []byte) (n int) {
 func (c *Conn) gap(h *half, n int64) {
 	rest := c.cut(h, true)
 	h.mode, h.scan, h.hint = searching, 0, "a record of which the beginning is missing"
-	if n < 0 && h.offset == 0 && h.index == 0 {
+	if n < 0 && h.offset == 0 {
 		return // only the beginning was not seen: nothing is known to be missing
 	}
 	h.cur = current{offset: h.offset, at: h.now}
