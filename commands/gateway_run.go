@@ -58,12 +58,8 @@ func (g *gatewayRun) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.tlsCert != "" {
-		cert, err := tls.LoadX509KeyPair(o.tlsCert, cmp.Or(o.tlsKey, o.tlsCert))
-		if err != nil {
-			return fmt.Errorf("--tls-cert: %w", err)
-		}
-		g.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if g.tls, err = o.tlsConfig(); err != nil {
+		return err
 	}
 	if g.site, err = o.site.open(o.app.php); err != nil {
 		return err

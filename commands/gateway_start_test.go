@@ -116,7 +116,7 @@ func TestGatewayCannotStart(t *testing.T) {
 	}{
 		{[]string{"9000", "--listen", busy.Addr().String()}, 1, "the address is in use"},
 		{[]string{"9000", "--root", filepath.Join(root, "none")}, 1, "there is no such directory"},
-		{[]string{"9000", "--tls-cert", filepath.Join(root, "none")}, 1, "--tls-cert"},
+		{[]string{"9000", "--tls-cert", filepath.Join(root, "none")}, 1, "--tls-cert " + filepath.Join(root, "none") + ": no such file or directory\n"},
 		{[]string{"exec:no-such-program-here", "--listen", "127.0.0.1:0"}, 5, "no such command"},
 		{[]string{busy.Addr().String(), "--spawn", "true", "--listen", "127.0.0.1:0"}, 5, "somebody listens there already"},
 		{[]string{filepath.Join(root, "s"), "--spawn", "true", "--listen", "127.0.0.1:0"}, 3, "ended before it listened"},
