@@ -70,6 +70,9 @@ func parseTarget(s string) (target, error) {
 	return t, nil
 }
 
+// addressHint is for what is no address at all.
+const addressHint = "an address is such as 127.0.0.1:9000, 9000, /run/php/php-fpm.sock or app:echo; fcgiscope request --help lists all forms"
+
 // kinds are the words that addresses begin with, as they are completed too.
 var kinds = []struct{ word, help string }{
 	{"unix:", "a Unix socket; the path alone does too"},
@@ -82,6 +85,9 @@ var kinds = []struct{ word, help string }{
 
 // nearAddress says what an address that is none may have been meant to be.
 func nearAddress(s string) string {
+	if s == "" {
+		return addressHint
+	}
 	kind, rest, found := strings.Cut(s, ":")
 	switch kind {
 	case "http", "https", "fcgi", "fastcgi", "unix", "tcp", "app", "exec", "fd":

@@ -28,6 +28,7 @@ func TestAddressHints(t *testing.T) {
 		{"http://", "give the application's address first"},
 		{"localhost", ""},
 		{"localhost:http", ""},
+		{"", "an address is such as 127.0.0.1:9000"},
 	}
 	for _, tt := range tests {
 		_, err := parseTarget(tt.in)

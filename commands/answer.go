@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,21 +180,31 @@ func checkPlace(name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return fmt.Errorf("write %s: it is a directory", name)
 	}
-	_, err := os.Stat(filepath.Dir(name))
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("write %s: %w", name, path.Err)
+	if _, err := os.Stat(filepath.Dir(name)); err != nil {
+		return cannotWrite(name, err)
 	}
-	return err
+	return nil
+}
+
+// cannotWrite says why the file called name cannot be made or written.
+func cannotWrite(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: there is no such directory", name)
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("write %s: %w", name, err)
 }
 
 func (b *bodyWriter) keep(err error) {
 	if b.err != nil || err == nil {
 		return
 	}
-	var path *os.PathError
+	var path *fs.PathError
 	if errors.As(err, &path) && path.Path == b.name {
-		err = fmt.Errorf("write %s: %w", b.name, path.Err)
+		err = cannotWrite(b.name, err)
 	}
 	b.err = outputError{err}
 }

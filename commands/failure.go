@@ -59,14 +59,21 @@ func kindOf(err error) error {
 	return err
 }
 
-// foreignHint says what to do about a peer that speaks something else.
+// foreignHint says what to do about a peer that broke the protocol.
 func foreignHint(e *client.ProtocolError) string {
-	switch {
-	case e.Rule != wire.RuleVersion:
+	if e.Rule != wire.RuleVersion {
 		return "-v shows what it sent"
-	case e.Hint == "":
+	}
+	return strangerHint(e.Hint)
+}
+
+// strangerHint says what to do about a peer that speaks something else, which it
+// looks like; "" is not known. See wire.Hint.
+func strangerHint(looks string) string {
+	switch looks {
+	case "":
 		return "is this the application's FastCGI address?"
-	case e.Hint == "looks like an HTTP response":
+	case "looks like an HTTP response":
 		return "this is a web server's address, use curl there; the application behind it has another one"
 	}
 	return "is this the application's FastCGI address, and is it set to FastCGI?"

@@ -109,7 +109,7 @@ func (o *gatewayApp) flags() []cli.Flag {
 
 func (o *gatewayLimits) flags() []cli.Flag {
 	const category = "Limits"
-	const times = "Time limits (seconds, or with a unit; 0 is none)"
+	const times = timeFlags
 	o.header, o.keepAlive, o.send = duration(10*time.Second), duration(75*time.Second), duration(gateway.DefaultSendTime)
 	o.wait, o.drain = duration(10*time.Second), duration(10*time.Second)
 	o.body, o.conns, o.waiting = 1<<30, 4096, 1024

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -159,6 +161,57 @@ func TestUnits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSameTroubles: every command that talks to an application says in the same
+// words, with the same hint, what is wrong with its address, and sends nothing.
+func TestSameTroubles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, socket, records := filepath.Join(dir, "file"), filepath.Join(dir, "none"), filepath.Join(dir, "records")
+	for name, content := range map[string]string{file: "no socket", records: "> GET_VALUES\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	capture := filepath.Join("..", "fixtures", "capture", "nginx-php-get.pcap")
+	asking := []string{
+		"request ADDR", "get-values ADDR", "send ADDR " + records, "shell ADDR -c exit", "replay " + capture + " ADDR",
+		"fpm ping ADDR", "fpm status ADDR", "fpm check ADDR",
+	}
+	troubles := []struct {
+		addr string
+		code int
+		says string
+	}{
+		{"a:b:c", 2, `address "a:b:c": is ambiguous; an IPv6 address is written [ADDRESS]:PORT` + "\n"},
+		{"127.0.0.1:99999", 2, `address "127.0.0.1:99999": "99999" is no port, 0 to 65535` + "\n"},
+		{"app:ecko", 2, "address app:ecko: no such application (did you mean app:echo?)\n"},
+		{"exec:/nonexistent", 5, "start /nonexistent: no such command\nfcgiscope: hint: a command that is not in PATH needs its path, such as exec:./app\n"},
+		{socket, 5, "connect to unix:" + socket + ": no such socket\nfcgiscope: hint: is the application running? php-fpm names its socket in the pool's listen =\n"},
+		{file, 5, "connect to unix:" + file + ": not a stream socket\nfcgiscope: hint: the path of the application's socket is needed, not that of a script or a directory\n"},
+		{"127.0.0.1:1", 5, "connect to tcp:127.0.0.1:1: connection refused\nfcgiscope: hint: is the application running, and does it listen on this address?\n"},
+	}
+	for _, command := range asking {
+		for _, trouble := range troubles {
+			got := runMain(t, "", strings.Fields(strings.Replace(command, "ADDR", trouble.addr, 1))...)
+			if want := "fcgiscope: " + trouble.says; got.code != trouble.code || got.stdout != "" || got.stderr != want {
+				t.Errorf("%s: exit code %d, stdout %q, stderr\n%s, want %d and\n%s", command, got.code, got.stdout, got.stderr, trouble.code, want)
+			}
+		}
+	}
+	// What is no FastCGI is named, with what to do.
+	addr, stop, err := startPeer(badPeers["http"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for _, command := range []string{"request ADDR", "get-values ADDR", "send ADDR " + records, "fpm ping ADDR"} {
+		got := runMain(t, "", strings.Fields(strings.Replace(command, "ADDR", addr, 1))...)
+		if got.code != 3 || !strings.Contains(got.stderr, "looks like an HTTP response\nfcgiscope: hint: this is a web server's address, use curl there") {
+			t.Errorf("%s: exit code %d, stderr\n%s", command, got.code, got.stderr)
+		}
+	}
 }
 
 // TestHelpOrder: what a command does comes first, its exit codes behind that,

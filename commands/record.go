@@ -58,11 +58,7 @@ func (o *recording) open(inputs []string) (*recorder, error) {
 		r.file, err = os.OpenFile(o.file, os.O_WRONLY, 0)
 	}
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return nil, fmt.Errorf("%s: %w", o.file, err)
+		return nil, cannotWrite(o.file, err)
 	}
 	r.Writer = capture.NewWriter(r.file)
 	return r, nil

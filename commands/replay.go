@@ -284,7 +284,9 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 	if closeErr := report.close(); broken == nil {
 		broken = closeErr
 	}
-	report.sum(env, env.Now().Sub(began), o.stable)
+	if report.total > 0 || err == nil {
+		report.sum(env, env.Now().Sub(began), o.stable)
+	}
 	switch {
 	case broken != nil:
 		return outputError{broken}

@@ -178,11 +178,7 @@ func writeNew(name string, content []byte, force bool) error {
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return fmt.Errorf("%s: %w", name, err)
+		return cannotWrite(name, err)
 	}
 	_, err = f.Write(content)
 	return errors.Join(err, f.Close())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -211,7 +212,7 @@ func (s *sender) judge(end ending) error {
 	case end.how == flow.ResetByServer:
 		return nil
 	case o.foreign != "":
-		return peerError{fail("what came is no FastCGI%s", o.foreign)}
+		return withHint(peerError{fail("what came is no FastCGI%s", o.foreign)}, strangerHint(strings.TrimPrefix(o.foreign, ": it ")))
 	case o.bytes == 0 && silent:
 		return withHint(timeoutError{fail("no answer")}, "--wait waits longer")
 	case o.bytes == 0:

@@ -60,6 +60,9 @@ func readScript(ctx context.Context, r io.Reader, name, from string) (*script, e
 
 func scriptError(name string, err error) error {
 	var unknown *capture.UnknownError
+	if errors.Is(err, capture.ErrEmpty) {
+		return peerError{fmt.Errorf("%s: is empty", name)}
+	}
 	if errors.As(err, &unknown) {
 		return withHint(fmt.Errorf("%s: %s", name, plain(err)), "the text form begins lines with >, such as: > ABORT_REQUEST id=1")
 	}

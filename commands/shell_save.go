@@ -100,7 +100,7 @@ func writePrivate(name string, content []byte, force bool) error {
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = fmt.Errorf("%s: %w", name, path.Err)
+		err = cannotWrite(name, err)
 	}
 	return err
 }

@@ -37,8 +37,8 @@ func (o *tapOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "to", Category: listenFlags, Usage: "pass connections on to the application at `ADDR`", Destination: &o.to},
 		&cli.StringFlag{Name: "takeover", Category: listenFlags, Usage: "take the place of the Unix socket `PATH` that an application listens on, and give it back at the end", Destination: &o.takeover},
 		&cli.StringFlag{Name: "repair", Category: listenFlags, Usage: "only put right what a --takeover of `PATH` has left that was killed", Destination: &o.repair},
-		durationFlag(listenFlags, "connect-timeout", nil, "give up when there is no connection after `TIME`", &o.connect),
-		durationFlag(listenFlags, "drain", nil, "at the end, let connections that are open go on for at most `TIME`", &o.drain),
+		durationFlag(timeFlags, "connect-timeout", nil, "give up when there is no connection after `TIME`", &o.connect),
+		durationFlag(timeFlags, "drain", nil, "at the end, let connections that are open go on for at most `TIME`", &o.drain),
 	}, o.listening.flags(), []cli.Flag{
 		&cli.BoolFlag{Name: "export", Category: outputFlags, Usage: "show each request as the fcgiscope command that sends it again", Destination: &o.export},
 		&cli.BoolFlag{Name: "diagnose", Category: outputFlags, Usage: "say of each request that failed what is likely to have gone wrong", Destination: &o.diagnose},
@@ -258,7 +258,7 @@ func (t *tapper) wait(ctx context.Context) error {
 func (t *tapper) shutdown() error {
 	again, stop := t.env.interrupts()
 	defer stop()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(t.o.drain))
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(time.Duration(t.o.drain), 1<<62))
 	defer cancel()
 	began := time.Now()
 	done := make(chan error, 1)

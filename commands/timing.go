@@ -13,13 +13,15 @@ type timing struct {
 	idle, connect, whole duration
 }
 
+// timeFlags are the flags that say how long to wait.
+const timeFlags = "Time limits (seconds, or with a unit; 0 is none)"
+
 func (t *timing) flags() []cli.Flag {
 	t.idle, t.connect = duration(time.Minute), duration(5*time.Second)
-	const category = "Time limits (seconds, or with a unit; 0 is none)"
 	return []cli.Flag{
-		durationFlag(category, "timeout", nil, "give up when nothing comes for `TIME`", &t.idle),
-		durationFlag(category, "connect-timeout", nil, "give up when there is no connection after `TIME`", &t.connect),
-		durationFlag(category, "max-time", []string{"m"}, "give up when all is not done after `TIME`", &t.whole),
+		durationFlag(timeFlags, "timeout", nil, "give up when nothing comes for `TIME`", &t.idle),
+		durationFlag(timeFlags, "connect-timeout", nil, "give up when there is no connection after `TIME`", &t.connect),
+		durationFlag(timeFlags, "max-time", []string{"m"}, "give up when all is not done after `TIME`", &t.whole),
 	}
 }
 
