@@ -18,9 +18,9 @@ import (
 
 // A gatewayProcess is a run of gateway as a process of its own.
 type gatewayProcess struct {
-	cmd    *exec.Cmd
-	url    string
-	stderr *wiretest.Buffer
+	cmd            *exec.Cmd
+	url            string
+	stdout, stderr *wiretest.Buffer
 }
 
 // runGatewayProcess starts gateway with args, which has dir for temporary files,
@@ -28,10 +28,10 @@ type gatewayProcess struct {
 // still.
 func runGatewayProcess(t *testing.T, dir string, args ...string) *gatewayProcess {
 	t.Helper()
-	g := &gatewayProcess{stderr: &wiretest.Buffer{}}
+	g := &gatewayProcess{stdout: &wiretest.Buffer{}, stderr: &wiretest.Buffer{}}
 	g.cmd = exec.Command("fcgiscope", append([]string{"gateway", "--listen", "127.0.0.1:0"}, args...)...)
 	g.cmd.Env = append(g.cmd.Environ(), "TMPDIR="+dir)
-	g.cmd.Stderr = g.stderr
+	g.cmd.Stdout, g.cmd.Stderr = g.stdout, g.stderr
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -51,24 +51,27 @@ func serveEndless(t *testing.T) (socket string, ended chan int) {
 var largeWindows = []byte{0, 4, 0x7f, 0xff, 0xff, 0xff}
 
 // stalls are clients that ask for a path and take nothing of the answer.
-var stalls = map[string]func(t *testing.T, url, path string){
-	"HTTP/1.1": func(t *testing.T, url, path string) {
+var stalls = map[string]func(t *testing.T, url, path string) net.Conn{
+	"HTTP/1.1": func(t *testing.T, url, path string) net.Conn {
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+		return c
 	},
-	"HTTP/2 window": func(t *testing.T, url, path string) {
+	"HTTP/2 window": func(t *testing.T, url, path string) net.Conn {
 		h := wiretest.DialH2(t, url)
 		h.Request(1, wiretest.H2Get, path, "")
 		go io.Copy(io.Discard, h) // all that there is room for
+		return h
 	},
-	"HTTP/2 connection": func(t *testing.T, url, path string) {
+	"HTTP/2 connection": func(t *testing.T, url, path string) net.Conn {
 		h := wiretest.DialH2(t, url, largeWindows...)
 		h.Frame(wiretest.H2WindowUpdate, 0, 0, []byte{0x7f, 0, 0, 0})
 		h.Request(1, wiretest.H2Get, path, "")
+		return h
 	},
 }
 
@@ -93,7 +96,7 @@ func TestGatewayStalledClients(t *testing.T) {
 			t.Run(name+path, func(t *testing.T) {
 				t.Parallel()
 				socket, ended := serveEndless(t)
-				g := startGateway(t, socket, "--root", root, "--send-timeout", "0.2", "--format", "jsonl")
+				g := startGateway(t, socket, "--root", root, "--send-timeout", "0.4", "--format", "jsonl")
 				stall(t, g.url, path)
 				g.stdout.Wait(t, `"uri":"`+path+`"`, 1)
 				if path == "/endless.php" {
@@ -101,7 +104,9 @@ func TestGatewayStalledClients(t *testing.T) {
 						t.Errorf("the application could write %d bytes", n)
 					}
 				}
-				if got := g.stdout.String(); !strings.Contains(got, `"why":"the client did not take the answer in time"`) {
+				// On a loaded machine it may be the connection whose time is up first.
+				got := g.stdout.String()
+				if !strings.Contains(got, `"why":"the client did not take the answer in time"`) && (name != "HTTP/2 connection" || !strings.Contains(got, `"why":"the client closed`)) {
 					t.Errorf("it says %s", got)
 				}
 			})
