@@ -41,7 +41,8 @@ document_root() {
 am_root() { [ "$(id -u)" -eq 0 ]; }
 
 # php-fpm: two pools, www on TCP and unix on a Unix socket. As root its workers are root too (-R), so that they can
-# read DIR wherever it is. Without php.ini (-n) it behaves the same on every machine.
+# read DIR wherever it is. Without php.ini (-n), and with root's HOME and USER, which PHP tells of, it behaves the same on
+# every machine and for everybody.
 start_php_fpm() {
   local as=()
   takes children root set
@@ -66,6 +67,8 @@ pm.status_path = /status
 ping.path = /ping
 catch_workers_output = yes
 clear_env = yes
+env[HOME] = /root
+env[USER] = root
 CONF
     if am_root; then printf 'user = root\ngroup = root\n'; fi
     settings '%s = %s'
