@@ -59,7 +59,7 @@ func (a *App) body(w http.ResponseWriter, r *http.Request) (*body, error) {
 	if a.MaxBody > 0 && r.ContentLength > a.MaxBody {
 		return nil, errTooLarge
 	}
-	in := &patientReader{r: r.Body, control: http.NewResponseController(w), limit: a.bodyTime()}
+	in := &patientReader{r: r.Body, control: http.NewResponseController(w), limit: a.bodyTime(), h2: r.ProtoMajor == 2}
 	switch {
 	case r.ContentLength < 0:
 		return a.spool(in)
@@ -150,6 +150,7 @@ type patientReader struct {
 	r       io.Reader
 	control *http.ResponseController
 	limit   time.Duration // 0 or less: no limit
+	h2      bool          // HTTP/2
 	reading sync.Mutex    // held by Read
 	mu      sync.Mutex
 	over    bool // the end has been read
@@ -164,9 +165,14 @@ func (p *patientReader) Read(b []byte) (int, error) {
 		return 0, errSlowBody
 	}
 	n, err := p.r.Read(b)
-	if err == io.EOF {
+	switch {
+	case err == io.EOF:
 		// What net/http reads from here on is the next request.
-		p.disarm()
+		p.disarm(true)
+	case err == nil && p.h2:
+		// A deadline ends the body when it comes, also if nobody is reading then,
+		// but waits for the application.
+		p.disarm(false)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errSlowBody
@@ -204,10 +210,11 @@ func (p *patientReader) arm() bool {
 	return true
 }
 
-func (p *patientReader) disarm() {
+// disarm takes the time limit away; over: the end has been read.
+func (p *patientReader) disarm(over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.over = over
 	if p.limit > 0 && !p.stopped {
 		_ = p.control.SetReadDeadline(time.Time{})
 	}

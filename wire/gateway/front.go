@@ -32,11 +32,13 @@ type Front struct {
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, x := Begin(r)
-	out := &writer{ResponseWriter: w, control: *http.NewResponseController(w), x: x, limit: f.SendTime}
+	out := &writer{ResponseWriter: w, control: *http.NewResponseController(w), x: x, limit: f.SendTime, h2: r.ProtoMajor == 2}
 	if out.limit == 0 {
 		out.limit = DefaultSendTime
 	}
-	out.arm()
+	if !out.h2 {
+		out.arm() // net/http may have to say that it wants the body
+	}
 	defer f.end(out)
 	f.Next.ServeHTTP(out, r)
 }
@@ -60,6 +62,7 @@ func (f *Front) end(out *writer) {
 	if out.err != nil && x.Why == "" && !errors.Is(out.err, http.ErrBodyNotAllowed) {
 		x.Cut, x.Why = true, whyUnsent(out.err)
 	}
+	out.arm() // for what net/http has not sent yet
 	x.Took = time.Since(x.Began)
 	if f.Done != nil {
 		f.Done(x)
@@ -75,7 +78,9 @@ type writer struct {
 	control http.ResponseController
 	x       *Exchange
 	limit   time.Duration
-	armed   time.Time
+	armed   time.Time // when the time limit was set the last time
+	set     bool      // it is set
+	h2      bool      // HTTP/2
 	begun   bool
 	err     error // the first of writing
 }
@@ -113,8 +118,8 @@ func (w *writer) arm() {
 		return
 	}
 	now := time.Now()
-	if w.armed.IsZero() || now.Sub(w.armed) > w.limit/16 {
-		w.armed = now
+	if !w.set || now.Sub(w.armed) > w.limit/16 {
+		w.armed, w.set = now, true
 		_ = w.control.SetWriteDeadline(now.Add(w.limit)) // who cannot is no connection
 	}
 }
@@ -139,6 +144,16 @@ func endsElsewhere(r *http.Request) bool {
 	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0)
 }
 
+// disarm is called when something was written. In HTTP/2 a deadline ends the
+// answer when it comes, also if nobody is writing then, but waits for the
+// application.
+func (w *writer) disarm() {
+	if w.h2 && w.set {
+		w.set = false
+		_ = w.control.SetWriteDeadline(time.Time{})
+	}
+}
+
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -154,6 +169,7 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
 	w.arm()
+	defer w.disarm()
 	n, err := w.ResponseWriter.Write(p)
 	w.x.Bytes += int64(n)
 	if err != nil {
@@ -165,6 +181,7 @@ func (w *writer) Write(p []byte) (int, error) {
 // FlushError is for http.ResponseController.
 func (w *writer) FlushError() error {
 	w.arm()
+	defer w.disarm()
 	return w.control.Flush()
 }
 
@@ -174,6 +191,7 @@ const sendPiece = 256 << 10
 // ReadFrom implements io.ReaderFrom, so that files are sent by the system.
 func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 	w.begin(http.StatusOK)
+	defer w.disarm()
 	limit := int64(1<<63 - 1)
 	if l, ok := src.(*io.LimitedReader); ok { // the system wants it to be the only one
 		src, limit = l.R, l.N

@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
+)
+
+// pipes is a listener of connections in memory: those of a bubble.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestPatience: the time limits are those of clients. An application may take
+// longer, before the answer, within it, and with the body.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	const limit, long = time.Minute, 10 * time.Minute
+	const size = 3_000_000 // of the body: more than HTTP/2 has room for while nobody reads
+	handlers := map[string]http.HandlerFunc{
+		"before the answer": func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(long)
+			io.WriteString(w, "done")
+		},
+		"within the answer": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "do")
+			http.NewResponseController(w).Flush()
+			time.Sleep(long)
+			io.WriteString(w, "ne")
+		},
+		"after the answer": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "done")
+			time.Sleep(long)
+		},
+		"with the body": func(w http.ResponseWriter, r *http.Request) {
+			in := &patientReader{r: r.Body, control: http.NewResponseController(w), limit: limit, h2: r.ProtoMajor == 2}
+			io.ReadFull(in, make([]byte, 10))
+			time.Sleep(long)
+			if n, err := io.Copy(io.Discard, in); n != size-10 || err != nil {
+				t.Errorf("%d bytes of the body, error %v", n, err)
+			}
+			io.WriteString(w, "done")
+		},
+	}
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		for name, h := range handlers {
+			t.Run(proto+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := make(pipes)
+					s := &http.Server{Handler: &Front{Next: h, SendTime: limit}, Protocols: new(http.Protocols)}
+					s.Protocols.SetHTTP1(true)
+					s.Protocols.SetUnencryptedHTTP2(true)
+					served := make(chan error, 1)
+					go func() { served <- s.Serve(l) }()
+					client := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
+						a, b := net.Pipe()
+						l <- b
+						return a, nil
+					}}
+					client.Protocols.SetHTTP1(proto == "HTTP/1.1")
+					client.Protocols.SetUnencryptedHTTP2(proto == "HTTP/2.0")
+					r, err := http.NewRequestWithContext(t.Context(), "POST", "http://x/", strings.NewReader(strings.Repeat("x", size)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if name != "with the body" {
+						r.Body, r.ContentLength = nil, 0
+					}
+					resp, err := client.RoundTrip(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, err := io.ReadAll(resp.Body)
+					if string(got) != "done" || err != nil || resp.Proto != proto {
+						t.Errorf("%s: %q, error %v", resp.Proto, got, err)
+					}
+					resp.Body.Close()
+					client.CloseIdleConnections()
+					s.Close()
+					<-served
+				})
+			})
+		}
+	}
+}
+
+// TestImpatience: an answer that waits for its client when the handler is long
+// over is not waited for either.
+func TestImpatience(t *testing.T) {
+	t.Parallel()
+	s := &http.Server{
+		Handler:   &Front{SendTime: 100 * time.Millisecond, Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") })},
+		Protocols: new(http.Protocols),
+	}
+	s.Protocols.SetUnencryptedHTTP2(true)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		<-served
+	})
+	h := wiretest.DialH2(t, "http://"+l.Addr().String(), 0, 4, 0, 0, 0, 0) // no room for an answer
+	h.Request(1, wiretest.H2Get, "/", "")
+	if got := h.Status(t); got != "200" {
+		t.Errorf("the answer is %q", got)
+	}
+	if got := h.Status(t); got != "reset" {
+		t.Errorf("and then %q, want a reset", got)
+	}
+}
