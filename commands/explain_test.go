@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -155,11 +156,15 @@ func TestExplainParamExamples(t *testing.T) {
 	}
 	for topic, want := range map[string]string{
 		"parameter:PATH": "\n  cgi-fcgi     what is in its environment\n  not sent by  nginx, lighttpd, caddy\n",
+		"REMOTE_USER":    "\n  apache       \"alice\" (to an AUTHORIZER), ",
 		"SERVER_PORT":    "\n  lighttpd     \"8443\", where the connection came in\n  caddy        as apache\n",
 	} {
 		if got := runMain(t, "", "explain", topic); !strings.Contains(got.stdout, want) {
 			t.Errorf("explain %s lacks %q:\n%s", topic, want, got.stdout)
 		}
+	}
+	if s := askWith(wire.Authorizer, "", "A", "b"); strings.Contains(s, "STDIN") || !strings.Contains(askWith(wire.Responder, "", "A", "b"), "STDIN") {
+		t.Errorf("an authorizer gets input, which it must not, or others get none:\n%s", s)
 	}
 	got := runMain(t, "", "explain", "request-uri")
 	for _, want := range []string{"nginx ", "apache ", "lighttpd ", "caddy ", "not sent by  cgi-fcgi"} {
@@ -202,5 +207,54 @@ func TestExplainFaultExamples(t *testing.T) {
 		if diagnose.Lookup(name) == nil {
 			t.Errorf("there is no fault %s", name)
 		}
+	}
+}
+
+// TestExplainFacts: what a topic says is what the tables of the protocol have.
+func TestExplainFacts(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{} // by reference: what is in it
+	for _, s := range wire.Specs() {
+		sender, id := "the application", "that of the request, 1 to 65535"
+		if s.Dir == wire.ToApp {
+			sender = "the web server"
+		}
+		if s.Management {
+			id = "0: it belongs to no request"
+		}
+		want["record:"+s.Name] = []string{
+			fmt.Sprintf("  type         %d, in section %s of", s.Type, s.Section), "  sent by      " + sender + "\n", "  request id   " + id + "\n",
+		}
+		if s.Stream {
+			want["record:"+s.Name] = append(want["record:"+s.Name], "  ended by     an empty "+s.Name+" record\n")
+		}
+	}
+	want["record:STDIN"] = append(want["record:STDIN"], "  content      any bytes\n")
+	want["record:END_REQUEST"] = append(want["record:END_REQUEST"], "  rules        unknown-status, ")
+	for _, s := range []wire.ProtocolStatus{wire.RequestComplete, wire.CantMultiplex, wire.Overloaded, wire.UnknownRole} {
+		want["status:"+s.String()] = []string{fmt.Sprintf("%v: protocolStatus %d: ", s, uint8(s))}
+	}
+	for _, r := range wire.Rules() {
+		want["rule:"+string(r.ID)] = []string{"  level        " + r.Level.String() + ": ", "  section      " + r.Section + " of the FastCGI specification\n"}
+	}
+	for _, r := range diagnose.Rules() {
+		want["fault:"+r.Key] = []string{"  class        " + r.Class.String() + "\n"}
+	}
+	seen := 0
+	for _, topic := range topics() {
+		var b bytes.Buffer
+		topic.append(&b)
+		for _, line := range want[topic.kind+":"+topic.name] {
+			seen++
+			if !strings.Contains(b.String(), line) {
+				t.Errorf("explain %s lacks %q:\n%s", topic.reference(), line, b.String())
+			}
+		}
+		if r := diagnose.Lookup(topic.name); topic.kind == "fault" && (r.Field != "") != strings.Contains(b.String(), "\n  unproved     ") {
+			t.Errorf("explain %s does not say that it is unproved, or says it and it is not", topic.reference())
+		}
+	}
+	if seen < len(want) {
+		t.Errorf("%d of %d topics were looked at", seen, len(want))
 	}
 }

@@ -157,6 +157,7 @@ func TestFit(t *testing.T) {
 		"a heading, and a list": {30, "List:\n  one, two\n  three\n", "List:\n  one, two\n  three\n"},
 		"a list over lines":     {40, "  " + full + " one,\n  twoisalongone, two\n", "  " + full + "\n  one, twoisalongone, two\n"},
 		"a term":                {30, "  term  what it is, said in a few words\n        and more\n  other  short\n", "  term  what it is, said in a\n        few words and more\n  other  short\n"},
+		"two indentations":      {50, "  -c, --cookie FILE  keep it\n                     there\n      --root DIR     document root\n", "  -c, --cookie FILE  keep it there\n      --root DIR     document root\n"},
 		"a term without room":   {30, "  a long term          what it is, said in words\n", "  a long term\n        what it is, said in\n        words\n"},
 		"a wide term":           {30, "  command [WORD] [ANOTHER] [LAST]\n              what it is\n", "  command [WORD] [ANOTHER]\n      [LAST]\n              what it is\n"},
 		"a term above":          {40, "  -f, --flag VALUE\n              what it is, said in words\n", "  -f, --flag VALUE\n              what it is, said in words\n"},

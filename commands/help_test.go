@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -35,6 +36,11 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts["fcgiscope"] = root.String()
+	for _, row := range exits {
+		if want := fmt.Sprintf("\n  %-3d  %s\n", row.code, row.meaning); (row.code != 0) != strings.Contains(root.String(), want) {
+			t.Errorf("fcgiscope --help and the exit code %d: %s", row.code, root.String())
+		}
+	}
 	eachCommand(app, func(c *cli.Command) {
 		var b strings.Builder
 		if err := writeHelp(&b, helpWidth, c); err != nil {
@@ -130,7 +136,24 @@ func TestEntryColumn(t *testing.T) {
 	var b bytes.Buffer
 	writeEntry(&b, 10, "[N…]", "text")
 	writeEntry(&b, 10, "[N.]", "text")
-	if got, want := b.String(), "  [N…]    text\n  [N.]    text\n"; got != want {
+	writeEntry(&b, 10, "sixsix", "text")
+	writeEntry(&b, 10, "sevense", "text") // two blanks have no room
+	if got, want := b.String(), "  [N…]    text\n  [N.]    text\n  sixsix  text\n  sevense\n          text\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// TestFlagText: the value of a flag is named, and its default told, if there is
+// one to tell.
+func TestFlagText(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[cli.DocGenerationFlag]flagText{
+		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "set `N`, once", Value: "low"}: {"l", "level", "N", "set N, once (default low)"},
+		&cli.StringFlag{Name: "x", Usage: "without a name"}:                                          {"x", "", "", "without a name"},
+		&cli.BoolFlag{Name: "quiet", Usage: "no value"}:                                              {"", "quiet", "", "no value"},
+	} {
+		if got := flagTextOf(flag); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 	}
 }

@@ -210,7 +210,6 @@ func splitDescription(text string) (description, exit, examples, notes []string)
 		case strings.HasPrefix(line, "Exit codes: "):
 			part = &exit
 			line = strings.TrimPrefix(line, "Exit codes: ")
-			line = strings.ToUpper(line[:1]) + line[1:]
 		case line == "" && part == &exit:
 			part = &description
 		case line == "" && part == &examples:

@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/urfave/cli/v2"
 )
@@ -62,9 +64,48 @@ func TestManPages(t *testing.T) {
 	if len(pages) != n+1 {
 		t.Errorf("%d pages for %d commands and the program", len(pages), n)
 	}
+	for page, want := range map[string]string{
+		"fcgiscope-fpm.1":      ".SH \"SEE ALSO\"\n.BR fcgiscope (1)\n",
+		"fcgiscope-fpm-ping.1": ".SH \"SEE ALSO\"\n.BR fcgiscope\\-fpm (1)\n",
+		"fcgiscope-request.1":  ".SH NOTES\n.PP\nVariables of ",
+		"fcgiscope-rules.1":    ".SH \"EXIT STATUS\"\n.PP\nAll of them are in\n",
+		"fcgiscope-version.1":  ".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n",
+	} {
+		if !strings.Contains(pages[page], want) {
+			t.Errorf("%s lacks %q:\n%s", page, want, pages[page])
+		}
+	}
 	for in, want := range map[string]string{".TH": `\&.TH`, `'x`: `\&'x`, `a\n-b`: `a\en\-b`} {
 		if got := escapeRoff(in); got != want {
 			t.Errorf("escapeRoff(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestCandidates: words for a shell are one a line, and what a terminal would
+// take for its own is in none.
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for _, word := range []string{"one", "other", "two", "o\x1b[31m", "o\nthree"} {
+		candidate(&b, "o", word, "what it is\x1b[0m")
+	}
+	if got, want := b.String(), "one\twhat it is\\x1b[0m\nother\twhat it is\\x1b[0m\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestCompleteAddress: where php-fpm may listen is offered, a path as far as the
+// shell completes it.
+func TestCompleteAddress(t *testing.T) {
+	t.Parallel()
+	env, stdout, _ := testEnv("")
+	env.Root = fstest.MapFS{"run/php/php-fpm.sock": {Mode: fs.ModeSocket | 0o660}}
+	for current, want := range map[string]bool{"": true, "/run/php/": true, "/run/php/p": true, "/run/": false, "unix:/r": true, "app:": false} {
+		stdout.Reset()
+		completeAddress(env, current)
+		if got := strings.Contains(stdout.String(), "/run/php/php-fpm.sock\t"); got != want {
+			t.Errorf("%q offers the socket: %v, want %v:\n%s", current, got, want, stdout)
 		}
 	}
 }
