@@ -160,7 +160,11 @@ func (l *accessLog) appendText(b []byte, x *gateway.Exchange) []byte {
 	b = milliseconds(append(b, " took="...), x.Took)
 	if x.Asked {
 		b = milliseconds(append(b, " queue="...), x.Queue)
-		b = milliseconds(append(b, " first="...), x.First)
+		if b = append(b, " first="...); x.First > 0 {
+			b = milliseconds(b, x.First)
+		} else {
+			b = append(b, '-')
+		}
 		b = append(b, " app="...)
 		if x.End != nil {
 			b = strconv.AppendUint(b, uint64(x.End.AppStatus), 10)
@@ -215,7 +219,9 @@ func (l *accessLog) appendJSON(b []byte, x *gateway.Exchange) []byte {
 	seconds("took", x.Took)
 	if x.Asked {
 		seconds("queue", x.Queue)
-		seconds("first", x.First)
+		if x.First > 0 {
+			seconds("first", x.First)
+		}
 		if x.End != nil {
 			number("app_status", int64(x.End.AppStatus))
 			text("protocol_status", x.End.Status.String())

@@ -177,7 +177,7 @@ func TestGatewayPHPStreams(t *testing.T) {
 	if code := g.stop(); code != 0 || !strings.Contains(g.stderr.String(), "requests are not over after 100ms (--drain)") {
 		t.Errorf("exit code %d: %s", code, g.stderr)
 	}
-	if !strings.Contains(g.stdout.String(), "\"GET /events.php HTTP/1.1\" 200 13 ") {
+	if log := g.stdout.String(); !strings.Contains(log, "\"GET /events.php HTTP/1.1\" 200 13 ") || !strings.Contains(log, ` why="the gateway ended before the end of the answer"`) {
 		t.Errorf("the log: %s", g.stdout)
 	}
 }

@@ -208,8 +208,8 @@ func (g *gatewayRun) stderr(x *gateway.Exchange, p []byte) {
 func (g *gatewayRun) serve(ctx context.Context) error {
 	again, stop := g.env.interrupts()
 	defer stop()
-	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
+	requests, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
 	s := &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		Handler:           http.HandlerFunc(g.ServeHTTP),
@@ -245,9 +245,9 @@ func (g *gatewayRun) serve(ctx context.Context) error {
 	case err = <-failed:
 	case err = <-g.dead:
 	}
-	err = cmp.Or(err, g.drain(s, again))
+	err = cmp.Or(err, g.drain(s, again, cut))
 	all.Wait()
-	cut()
+	cut(errGatewayEnded)
 	g.atWork.Wait()
 	return err
 }
@@ -289,9 +289,15 @@ func (g *gatewayRun) address(l listener) string {
 	return "http://" + l.addr.Address
 }
 
+// errGatewayEnded is why requests end that drain does not wait for.
+var errGatewayEnded = errors.New("the gateway ended")
+
+// cutTime is how long such requests have to tell their clients so.
+const cutTime = 250 * time.Millisecond
+
 // drain lets requests that have begun end, for a while, or until it is
-// interrupted again.
-func (g *gatewayRun) drain(s *http.Server, again interruptions) error {
+// interrupted again; then cut ends them.
+func (g *gatewayRun) drain(s *http.Server, again interruptions, cut context.CancelCauseFunc) error {
 	if g.health != nil {
 		g.health.Drain()
 	}
@@ -306,6 +312,10 @@ func (g *gatewayRun) drain(s *http.Server, again interruptions) error {
 			if err == nil {
 				return nil
 			}
+			cut(errGatewayEnded)
+			last, cancel := context.WithTimeout(context.Background(), cutTime)
+			_ = s.Shutdown(last)
+			cancel()
 			s.Close()
 			if interruptedAgain {
 				return interrupted{errors.New("interrupted again: the requests that were being answered are cut short")}

@@ -205,6 +205,39 @@ func TestGatewayCutsUploads(t *testing.T) {
 	sent.Wait()
 }
 
+// TestGatewayEndsRequests: who still waits for an answer when the time to drain is
+// over is told so, and the log does not say that the client went away.
+func TestGatewayEndsRequests(t *testing.T) {
+	t.Parallel()
+	addr, stop, err := startPeer(stays(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	g := startGateway(t, addr, "--drain", "0.05", "-v")
+	answered := make(chan string, 1)
+	go func() {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+		resp, err := client.Get(g.url + "/page")
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.Status
+	}()
+	wiretest.Eventually(t, "the application is asked", func() bool { return strings.Contains(g.stderr.String(), "> STDIN id=1") })
+	if got := g.stop(); got != 0 {
+		t.Errorf("exit code %d", got)
+	}
+	if got := <-answered; got != "503 Service Unavailable" {
+		t.Errorf("the client has %q", got)
+	}
+	if log := g.stdout.String(); !strings.Contains(log, " 503 ") || !strings.Contains(log, ` first=- app=- why="the gateway ended before the answer"`) {
+		t.Errorf("the log: %s", log)
+	}
+}
+
 // TestGatewaySlowHeader: who does not say what it wants is not waited for.
 func TestGatewaySlowHeader(t *testing.T) {
 	t.Parallel()

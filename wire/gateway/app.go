@@ -60,6 +60,10 @@ func (a *App) bodyTime() time.Duration {
 }
 
 // ServeHTTP asks the application, as RESPONDER. See FastCGI 1.0, section 6.2.
+//
+// A server that ends requests cancels the context of http.Server.BaseContext with
+// a cause, which the log is told, such as "the gateway ended"; without one it is
+// taken for the client that went away.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, x := Begin(r)
 	a.answer(w, r, x, question{role: wire.Responder})

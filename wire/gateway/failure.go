@@ -41,6 +41,10 @@ func (a *App) failed(w http.ResponseWriter, r *http.Request, x *Exchange, err er
 		}
 	}
 	if r.Context().Err() != nil {
+		if cause := causeOf(r); cause != nil {
+			x.fail(w, http.StatusServiceUnavailable, cause.Error()+" before the answer")
+			return
+		}
 		x.fail(w, statusClientGone, "the client closed the connection before the answer")
 		panic(http.ErrAbortHandler)
 	}
@@ -49,6 +53,15 @@ func (a *App) failed(w http.ResponseWriter, r *http.Request, x *Exchange, err er
 		why = fmt.Sprintf("the application is not done after %v", a.MaxTime)
 	}
 	x.fail(w, status, why)
+}
+
+// causeOf returns why the server has ended a request; nil if it was the client,
+// which net/http tells by a context that is cancelled without a cause.
+func causeOf(r *http.Request) error {
+	if cause := context.Cause(r.Context()); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
 }
 
 // statusOf says what an error of an application is to the client, and to the log.

@@ -135,7 +135,9 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	var closed *client.ClosedError
 	switch {
 	case unsent != nil, r.Context().Err() != nil:
-		x.Why = whyUnsent(unsent)
+		if x.Why = whyUnsent(unsent); causeOf(r) != nil {
+			x.Why = causeOf(r).Error() + " before the end of the answer"
+		}
 	case errors.As(err, &closed) && length >= 0 && n >= length:
 		_, x.Why = statusOf(err)
 		return // all of it is there
