@@ -129,12 +129,15 @@ type bodyWriter struct {
 	file    *os.File
 	size    int64
 	err     error
+	meter   *meter // nil: none is shown
+	many    bool   // it counts requests
 }
 
 func (b *bodyWriter) Write(p []byte) (int, error) {
 	if b.err != nil || b.discard || len(p) == 0 {
 		return len(p), b.err
 	}
+	b.metered(len(p))
 	if b.w == nil {
 		b.open()
 	}

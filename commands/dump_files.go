@@ -35,6 +35,7 @@ func (f *inputFile) close() {
 	if f.unhook != nil {
 		f.unhook()
 	}
+	f.bar.end()
 	if f.file != nil {
 		f.file.Close()
 	}

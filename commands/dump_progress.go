@@ -3,25 +3,16 @@ package commands
 import (
 	"io"
 	"os"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 )
 
-const (
-	progressAfter = time.Second // what takes less has no bar
-	progressEvery = 100 * time.Millisecond
-)
-
-// A progress is a file that is read with a bar on stderr: how far, how fast,
-// and how long it will take. A nil one has no bar.
+// A progress is a file that is read with a meter: how far, how fast, and how long
+// it will take. A nil one has none.
 type progress struct {
 	io.Reader
-	bar *progressbar.ProgressBar
-	out *late
+	m *meter
 }
 
-// watch returns f with a bar if stderr is a terminal that nothing else is shown
+// watch returns f with a meter if stderr is a terminal that nothing else is shown
 // on, and the size of f is known; else nil.
 func (d *dumper) watch(f *os.File) *progress {
 	if !d.env.Terminal.Stderr || d.env.Terminal.Stdout {
@@ -34,50 +25,30 @@ func (d *dumper) watch(f *os.File) *progress {
 	return newProgress(d.env, f, info.Size())
 }
 
-// unwatch takes the bar away.
+// unwatch takes the meter away.
 func (d *dumper) unwatch() {
-	d.bar.hide()
+	d.bar.end()
 	d.bar = nil
 }
 
 func newProgress(env *Env, r io.Reader, size int64) *progress {
-	out := &late{w: env.Stderr, now: env.Now, at: env.Now().Add(progressAfter)}
-	return &progress{r, progressbar.NewOptions64(size,
-		progressbar.OptionSetWriter(out),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionThrottle(progressEvery),
-		progressbar.OptionSetWidth(20),
-		progressbar.OptionClearOnFinish(),
-	), out}
+	m := newMeter(env)
+	m.begin("", size, "")
+	return &progress{metered{Reader: r, m: m}, m}
 }
 
-// Read implements io.Reader.
-func (p *progress) Read(b []byte) (int, error) {
-	n, err := p.Reader.Read(b)
-	p.bar.Add64(int64(n)) // what stderr says to it changes no result
-	return n, err
-}
-
-// hide takes the bar off the line, for a message; it comes again.
+// hide takes the meter off the line, for a message; it comes again.
 func (p *progress) hide() {
-	if p != nil && p.out.wrote {
-		p.bar.Clear()
+	if p != nil {
+		p.m.mu.Lock()
+		defer p.m.mu.Unlock()
+		p.m.hide()
 	}
 }
 
-// late is a writer that writes nothing before a moment.
-type late struct {
-	w     io.Writer
-	now   func() time.Time
-	at    time.Time
-	wrote bool
-}
-
-func (l *late) Write(p []byte) (int, error) {
-	if l.now().Before(l.at) {
-		return len(p), nil
+// end takes it away for good.
+func (p *progress) end() {
+	if p != nil {
+		p.m.end()
 	}
-	l.wrote = true
-	return l.w.Write(p)
 }

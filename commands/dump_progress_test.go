@@ -32,7 +32,7 @@ func TestProgress(t *testing.T) {
 			if n, err := io.Copy(io.Discard, struct{ io.Reader }{p}); n != int64(size) || err != nil {
 				t.Fatal(n, err)
 			}
-			p.hide()
+			p.end()
 			said := stderr.String()
 			if (said != "") != want {
 				t.Errorf("%d bytes: %q", size, said)

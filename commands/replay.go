@@ -254,12 +254,14 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 	var broken error
 	playing, stop := context.WithCancel(ctx)
 	defer stop()
+	var m *meter
 	player := &replay.Player{
 		Dial:        t.dialer(env, time.Duration(o.connect)),
 		Concurrency: int(o.concurrency), Speed: float64(o.speed), Idle: max(0, o.timing.idleLimit()), Limit: int(o.limit),
 		Compare: o.comparison(),
 		Observe: kept.observe,
 		Result: func(r *replay.Result) {
+			m.add(1)
 			if broken == nil {
 				if broken = report.result(r); broken != nil {
 					stop()
@@ -273,8 +275,17 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 	if player.Times = int(o.loop); o.loop == 0 {
 		player.Times = -1
 	}
+	if env.Terminal.Stderr && !env.Terminal.Stdout {
+		m = newMeter(env)
+		defer m.end()
+		m.begin("replaying", int64(len(p.Requests())*player.Times), "requests")
+		loud := *env
+		loud.Stderr = m
+		env = &loud
+	}
 	began := env.Now()
 	err = player.Play(playing, p)
+	m.rest()
 	if keptErr := kept.close(); broken == nil {
 		broken = keptErr
 	}

@@ -211,6 +211,13 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	if o.sending.offline {
 		return offline(ctx, env, o, t, req)
 	}
+	m := o.meter(env)
+	if m != nil {
+		defer m.end()
+		loud := *env
+		loud.Stderr = m
+		env, out.meter = &loud, m
+	}
 	t, err = t.open(ctx, env, time.Duration(o.timing.connect))
 	if err != nil {
 		return err
@@ -220,7 +227,7 @@ func request1(ctx context.Context, env *Env, o requestOptions) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{env: env, o: &o, target: t, request: req, in: in, traces: w, out: out}
+	r := &runner{env: env, o: &o, target: t, request: req, in: in, traces: w, out: out, meter: m}
 	err = r.all(ctx)
 	if traceErr := w.close(); traceErr != nil {
 		err = errors.Join(err, outputError{traceErr})

@@ -114,7 +114,9 @@ func (r *runner) repeat(ctx context.Context, n int) error {
 		if isReaderGone(x.err) {
 			return x.err
 		}
+		r.meter.add(1)
 		t.add(r.env, fmt.Sprintf("request %d of %d", i, n), x)
 	}
+	r.meter.rest()
 	return t.tell(r.env)
 }

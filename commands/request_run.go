@@ -20,6 +20,8 @@ type runner struct {
 	traces  *traces
 	out     *bodyWriter
 
+	meter *meter // nil: none is shown
+
 	conn  *client.Conn // nil if there is none
 	trace *trace
 }
@@ -27,6 +29,14 @@ type runner struct {
 // all does what the user wants, and ends what is open.
 func (r *runner) all(ctx context.Context) error {
 	var err error
+	if r.meter != nil {
+		if n := int64(r.o.sending.repeat); n > 1 {
+			r.meter.begin("", n, "requests")
+			r.out.many = true
+		} else {
+			r.meter.begin("waiting", -1, "")
+		}
+	}
 	switch {
 	case r.o.sending.mux > 1:
 		err = r.mux(ctx, int(r.o.sending.mux))
@@ -85,6 +95,10 @@ func (r *runner) exchange() *exchange {
 	x := &exchange{env: r.env, o: r.o, target: r.target, request: r.request, start: r.env.Now()}
 	if r.request.Stdin != nil {
 		x.request.Stdin, x.bodySize = r.in.stdin.reader(), r.in.stdin.size
+		if r.meter != nil && r.o.sending.repeat == 1 && x.bodySize > smallBody {
+			r.meter.begin("sent", x.bodySize, "")
+			x.request.Stdin = metered{x.request.Stdin, r.meter, "waiting"}
+		}
 	}
 	x.request.Data = r.in.data.reader()
 	x.answer = answer{env: r.env, o: &r.o.answer, out: r.out}
