@@ -316,7 +316,7 @@ func notLetIn(nc net.Conn) error {
 	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		return fmt.Errorf("server: %v is not among the allowed addresses", tcp)
 	}
-	return errors.New("server: a local peer has no address, and only allowed addresses may connect")
+	return errors.New("server: a local peer is not among the allowed addresses, as it has none")
 }
 
 // ParseAllowed reads a list of addresses, or of networks as in 192.0.2.0/24,
