@@ -134,6 +134,8 @@ func (a *App) relayBody(w http.ResponseWriter, r *http.Request, x *Exchange, res
 	}
 	var closed *client.ClosedError
 	switch {
+	case unsent == nil && r.Context().Err() != nil && length >= 0 && n >= length:
+		return // all of it is on its way, and the client does not wait for the application to end
 	case unsent != nil, r.Context().Err() != nil:
 		if x.Why = whyUnsent(unsent); causeOf(r) != nil {
 			x.Why = causeOf(r).Error() + " before the end of the answer"
