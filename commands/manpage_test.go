@@ -75,6 +75,9 @@ func TestManPages(t *testing.T) {
 			t.Errorf("%s lacks %q:\n%s", page, want, pages[page])
 		}
 	}
+	if hidden := ".TP\n\\fB\\-f\\fR\n"; strings.Contains(pages["fcgiscope-request.1"], hidden) || !strings.Contains(pages["fcgiscope-dump.1"], "\n\\fB\\-f\\fR, ") {
+		t.Error("fcgiscope-request.1 has the flag -f, which is hidden, or dump's lacks it")
+	}
 	for in, want := range map[string]string{".TH": `\&.TH`, `'x`: `\&'x`, `a\n-b`: `a\en\-b`} {
 		if got := escapeRoff(in); got != want {
 			t.Errorf("escapeRoff(%q) = %q, want %q", in, got, want)
