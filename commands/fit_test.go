@@ -165,6 +165,7 @@ func TestFit(t *testing.T) {
 		"usage":                 {30, "usage: fcgiscope command [FLAGS] ADDR\n", "usage: fcgiscope command\n    [FLAGS] ADDR\n"},
 		"a command": {30, "Examples:\n  fcgiscope request app:echo -d 'a b' --stable < f\n  other\n\n  no example\n",
 			"Examples:\n  fcgiscope request app:echo \\\n    -d 'a b' --stable < f\n  other\n\n  no example\n"},
+		"a quote in quotes":     {30, "Examples:\n  fcgiscope request -d \"a \\\" b c d e f\"\n", "Examples:\n  fcgiscope request \\\n    -d \"a \\\" b c d e f\"\n"},
 		"the end of a command":  {30, "Examples:\n  fcgiscope request app:echo /a\n", "Examples:\n  fcgiscope request app:echo \\\n    /a\n"},
 		"a pipe":                {30, "Examples:\n  tcpdump -i lo -U -w - 'tcp' | fcgiscope\n", "Examples:\n  tcpdump -i lo -U -w - \\\n    'tcp' | fcgiscope\n"},
 		"pairs":                 {30, "  > PARAMS id=1 A=b C=\"d e f\" G=h\n     I=j\n", "  > PARAMS id=1 A=b C=\"d e f\"\n     G=h I=j\n"},
