@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/term"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/flow"
@@ -99,6 +100,7 @@ func TestShellKeys(t *testing.T) {
 		{in: "\uE000a\uE001\uE002\uE003", want: "a\uE003"},
 		{in: "\x12ab\x7f\bc\x12\rd\x7f", want: "\x12ab\uE000\uE000c\x12\uE002\rd\x7f"},
 		{in: "\x12a\x07b\x7f", want: "\x12a\uE001b\x7f"},
+		{in: "\x12\x03", want: "\x12\uE002\x05\x15"},
 		{in: "\x12a\x03", want: "\x12a\uE002\x05\x15"},
 		{in: "\x12\x1b[A\x7f", want: "\x12\uE002\x1b[A\x7f"},
 		{in: "\x12\x1b[200~a\x12\x7f\x1b[201~\x7f", want: "\x12\uE002\x1b[200~a\x1b[201~\x7f"},
@@ -142,7 +144,7 @@ func TestShellHistory(t *testing.T) {
 	kept := []string{"begin 1 keep", "params 1 REQUEST_URI=/a?b=c", "request /a -H 'Accept: text/html'", "wait"}
 	secrets := []string{
 		"params 1 HTTP_COOKIE=a=b", "params 1 HTTP_AUTHORIZATION=x", `params 1 PHP_AUTH_PW="x y"`, `params 1 "DB_PASSWORD"=x`,
-		"params 1 QUERY_STRING=token=x", `stdin 1 "user=a&password=b"`, "request /a -u alice:x", "request /a -ualice:x", "request /a -b a=b",
+		"params 1 QUERY_STRING=token=x", `stdin 1 "user=a&password=b"`, "request /a -u alice:x", "request /a -ualice:x", "request /a -b a=b", "request --load a.req /a",
 		"request /a -H 'Authorization: Bearer x'", "request /a -H 'Cookie: a=b'", "request http://alice:x@a/", "request /a -P X_API_KEY=x",
 		"raw 01 02", "0101000100080000", `> STDIN id=1 x"7061"`, "> raw 01", "send > raw 01", "request 'open",
 	}
@@ -343,5 +345,32 @@ func TestShellLateHere(t *testing.T) {
 		if said != step.want {
 			t.Errorf("%s: %q, want %q", step.line, said, step.want)
 		}
+	}
+}
+
+// TestShellInterruptBehindLine: Ctrl-C that was pressed behind a line that was
+// not taken yet is for the command of that line.
+func TestShellInterruptBehindLine(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	var said bytes.Buffer
+	s.env.Stderr = &said
+	s.interrupts = make(chan struct{}, 1)
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{nil, io.Discard}, "")
+	in := &terminalLines{
+		s: s, t: terminal, out: &aboveLine{t: terminal, plain: io.Discard, terminal: &Terminal{}}, keys: &shellKeys{},
+		read: make(chan typedLine, 1), prompt: shellPrompt{t: terminal},
+	}
+	for range 30 { // select takes the one or the other
+		in.asked = true
+		in.read <- typedLine{line: "wait"}
+		s.interrupts <- struct{}{}
+		if line, _, err := in.next(t.Context(), 0); line != "wait" || err != nil || len(s.interrupts) != 1 || said.Len() > 0 {
+			t.Fatalf("line %q, %v, %d interrupts left, said %q", line, err, len(s.interrupts), &said)
+		}
+		<-s.interrupts
 	}
 }

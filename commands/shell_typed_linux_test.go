@@ -222,8 +222,9 @@ func TestShellSearch(t *testing.T) {
 	t.Parallel()
 	s := startShell(t, 80, 24, "127.0.0.1:9")
 	app, _ := s.peer()
-	for _, line := range []string{"begin 1 keep", "begin 2", "params 1 A=b", "show"} {
-		s.typed(line+"\r", "")
+	s.typed("begin 1 keep\r", "tcp:127.0.0.1:9 1 open>")
+	for _, line := range []string{"begin 2", "params 1 A=b", "show"} {
+		s.typed(line+"\r", "tcp:127.0.0.1:9 2 open>")
 	}
 	s.typed("half", "tcp:127.0.0.1:9 2 open> half")
 	s.typed("\x12", "search ''> half")
