@@ -43,3 +43,26 @@ func TestHeld(t *testing.T) {
 	held[2].Close()
 	bodies(0)
 }
+
+// TestBufferedGivenBack: of what is kept for requests nothing is counted when
+// they are over: read, aborted, or refused because it was too much.
+func TestBufferedGivenBack(t *testing.T) {
+	t.Parallel()
+	s := &Server{Handler: upload, Limits: Limits{Buffered: 5000}, ErrorLog: new(errorLog).add}
+	p := connect(t, s)
+	nothing := func(after string) {
+		t.Helper()
+		wiretest.Eventually(t, "nothing is counted after "+after, func() bool { return s.buffered.Load() == 0 })
+	}
+	p.request(1, wire.KeepConn, strings.Repeat("x", 4000), "A=b")
+	p.answer(1)
+	nothing("a request that was read")
+	p.send(wire.BeginRecord(1, wire.Responder, wire.KeepConn), wire.NewRecord(wire.TypeParams, 1, make([]byte, 3000)), wire.AbortRecord(1))
+	p.answer(1)
+	nothing("one that was aborted")
+	p.send(wire.BeginRecord(1, wire.Responder, wire.KeepConn), wire.NewRecord(wire.TypeParams, 1, make([]byte, 3000)), wire.NewRecord(wire.TypeParams, 1, make([]byte, 3000)))
+	if a := p.answer(1); a.end.Status != wire.Overloaded {
+		t.Errorf("%+v", a)
+	}
+	nothing("one that was refused")
+}

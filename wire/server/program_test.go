@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
@@ -42,4 +43,29 @@ printf 'A: b\n\nend'`)
 		t.Errorf("%+v", a)
 	}
 	wiretest.Eventually(t, "the handler has returned", func() bool { return s.inFlight.Load() == 0 })
+}
+
+// TestCGILongNonsense: a program whose output is no response may write all of
+// it, and is not waited for longer.
+func TestCGILongNonsense(t *testing.T) {
+	t.Parallel()
+	dir := root(t)
+	path := script(t, dir, "nonsense", `echo 'no header'; echo; head -c 300000 /dev/zero; exit 3`)
+	p := connect(t, &Server{Handler: (&CGI{Root: dir, TimeLimit: 20 * time.Second}).Handle})
+	p.request(1, wire.KeepConn, "", "SCRIPT_FILENAME="+path)
+	if a := p.answer(1); a.end.AppStatus != 502 || !strings.HasPrefix(a.stdout, "Status: 502 ") {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestCGIOwnVariables win over those of the peer.
+func TestCGIOwnVariables(t *testing.T) {
+	t.Parallel()
+	dir := root(t)
+	path := script(t, dir, "env", `printf 'A: b\n\n%s' "$EXTRA|$HTTP_X"`)
+	p := connect(t, &Server{Handler: (&CGI{Root: dir, Pass: []string{"EXTRA"}, Env: []string{"EXTRA=ours", "HTTP_X=ours"}}).Handle})
+	p.request(1, wire.KeepConn, "", "SCRIPT_FILENAME="+path, "EXTRA=theirs", "HTTP_X=theirs")
+	if a := p.answer(1); a.stdout != "A: b\n\nours|ours" {
+		t.Errorf("%+v", a)
+	}
 }
