@@ -147,7 +147,7 @@ func TestTopScreen(t *testing.T) {
 			if strings.Contains(text, "\x1b[2J") || strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
 				t.Errorf("%q", text)
 			}
-			if tt.name == "q" && (!strings.Contains(text, "by stat") || !strings.Contains(text, "by dura") || !strings.Contains(text, "… 2 more lines")) {
+			if tt.name == "q" && (!strings.Contains(text, "by s...") || !strings.Contains(text, "by d...") || !strings.Contains(text, "… 3 more lines")) {
 				t.Errorf("%q", text)
 			}
 			for _, line := range strings.Split(strings.TrimPrefix(text, screenOn), "\r\n") {
