@@ -41,7 +41,7 @@ func (l *Limiter) enter(w http.ResponseWriter, r *http.Request) bool {
 	r, x := Begin(r)
 	defer l.waiting.Add(-1)
 	if n := l.waiting.Add(1); n > l.most {
-		x.fail(w, http.StatusServiceUnavailable, fmt.Sprintf("%d requests are at work, and %d wait", cap(l.places), l.most))
+		x.fail(w, http.StatusServiceUnavailable, fmt.Sprintf("as many requests are at work as may be, %d, and as many wait, %d", cap(l.places), l.most))
 		return false
 	}
 	timer := time.NewTimer(l.wait)
@@ -50,7 +50,7 @@ func (l *Limiter) enter(w http.ResponseWriter, r *http.Request) bool {
 	case l.places <- struct{}{}:
 		return true
 	case <-timer.C:
-		x.fail(w, http.StatusServiceUnavailable, fmt.Sprintf("%d requests are at work, and none of them ended within %v", cap(l.places), l.wait))
+		x.fail(w, http.StatusServiceUnavailable, fmt.Sprintf("as many requests are at work as may be, %d, and none of them ended within %v", cap(l.places), l.wait))
 	case <-r.Context().Done():
 		x.fail(w, statusClientGone, "the client closed the connection while it waited for its turn")
 	}
