@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, env *Env) error {
 	}
 	env.words = line.words
 	onlyGiven(app, line)
-	if !soonOver[word] {
+	if !soonOver(word) {
 		awaitSignals(ctx)
 	}
 	return asProbe(env, line.command, line.words, app.RunContext(ctx, line.words))

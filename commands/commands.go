@@ -12,28 +12,35 @@ import "github.com/urfave/cli/v2"
 var commands = []struct {
 	name string
 	make func(*Env) *cli.Command
+	// soon says that it is over so soon, as a rule, that it does not wait until
+	// signals are watched; see UntilSignal.
+	soon bool
 }{
-	{"request", requestCommand},
-	{"get-values", getValuesCommand},
-	{"send", sendCommand},
-	{"shell", shellCommand},
-	{"dump", dumpCommand},
-	{"tap", tapCommand},
-	{"replay", replayCommand},
-	{"serve", serveCommand},
-	{"gateway", gatewayCommand},
-	{"fpm", fpmCommand},
-	{"diagnose", diagnoseCommand},
-	{"explain", explainCommand},
-	{"rules", rulesCommand},
-	{"completion", completionCommand},
-	{"version", versionCommand},
+	{"request", requestCommand, true},
+	{"get-values", getValuesCommand, true},
+	{"send", sendCommand, true},
+	{"shell", shellCommand, false},
+	{"dump", dumpCommand, false},
+	{"tap", tapCommand, false},
+	{"replay", replayCommand, false},
+	{"serve", serveCommand, false},
+	{"gateway", gatewayCommand, false},
+	{"fpm", fpmCommand, false},
+	{"diagnose", diagnoseCommand, false},
+	{"explain", explainCommand, true},
+	{"rules", rulesCommand, true},
+	{"completion", completionCommand, true},
+	{"version", versionCommand, true},
 }
 
-// soonOver are the commands that are over so soon, as a rule, that they do not wait
-// until signals are watched; see UntilSignal.
-var soonOver = map[string]bool{
-	"request": true, "get-values": true, "send": true, "explain": true, "rules": true, "completion": true, "version": true,
+// soonOver reports whether word names a command that is soon over.
+func soonOver(word string) bool {
+	for _, row := range commands {
+		if row.name == word {
+			return row.soon
+		}
+	}
+	return false
 }
 
 // build makes the command that word names, or, where it names none, all of
