@@ -151,6 +151,7 @@ func TestShellHistory(t *testing.T) {
 	for _, line := range append(append([]string{}, kept...), secrets...) {
 		h.Add(line)
 	}
+	h.Add(strings.Repeat("x", maxHistoryLine+1))
 	h.Add("wait ")
 	h.Add("")
 	if h.At(0) != "wait" || h.At(1) != secrets[len(secrets)-1] || h.At(h.Len()-1) != "old" {
@@ -184,7 +185,7 @@ func TestShellHistory(t *testing.T) {
 func TestShellCompletes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, name := range []string{"one.txt", "with blank", ".hidden"} {
+	for _, name := range []string{"one.txt", "with blank", "bad\x1bname", ".hidden"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -201,6 +202,7 @@ func TestShellCompletes(t *testing.T) {
 		{"begin au", "authorizer"},
 		{"begin flags=", "flags= flags=KEEP_CONN"},
 		{"stdin 1", "11 12"},
+		{"stdin 11 1", ""},
 		{"stdin 11 @" + dir + "/", "@" + dir + "/one.txt"},
 		{"params 11 request_method=P", "REQUEST_METHOD=PATCH REQUEST_METHOD=POST REQUEST_METHOD=PUT"},
 		{"> BEG", "BEGIN_REQUEST"},
@@ -215,6 +217,7 @@ func TestShellCompletes(t *testing.T) {
 		{"request --explain-p", "--explain-params"},
 		{"request --format=json", "--format=jsonl"},
 		{"load " + dir + "/o", dir + "/one.txt"},
+		{"load " + dir + "/b", ""},
 		{"exit ", ""},
 		{"frobnicate ", ""},
 	}
@@ -372,5 +375,94 @@ func TestShellInterruptBehindLine(t *testing.T) {
 			t.Fatalf("line %q, %v, %d interrupts left, said %q", line, err, len(s.interrupts), &said)
 		}
 		<-s.interrupts
+	}
+}
+
+// TestShellCompareIgnores: padding and reserved bytes are no difference, also
+// of records that are no streams.
+func TestShellCompareIgnores(t *testing.T) {
+	t.Parallel()
+	read := func(text string) map[seenWay][]seenFact {
+		t.Helper()
+		seen, err := readSeen([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seen
+	}
+	const end = "< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE"
+	want := read("> ABORT_REQUEST id=1\n" + end + "\n")
+	if text, _ := differs(want, read("> ABORT_REQUEST id=1 reserved=9\n"+end+" pad=3 body-reserved=010203\n")); text != "" {
+		t.Error(text)
+	}
+	if text, missing := differs(want, read("> ABORT_REQUEST id=1\n")); text == "" || !missing {
+		t.Errorf("%q, missing %v", text, missing)
+	}
+}
+
+// TestShellTab: a word becomes what it is called, in capital letters or not, and
+// the rest of the line stays.
+func TestShellTab(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	tab := s.completeKey(term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{nil, io.Discard}, ""))
+	for _, tt := range []struct {
+		line string
+		pos  int
+		want string
+		at   int
+	}{
+		{"params 1 request_me A=b", 19, "params 1 REQUEST_METHOD= A=b", 24},
+		{"BEG", 3, "begin ", 6},
+		{"re", 2, "re", 2},
+		{"frob", 4, "frob", 4},
+	} {
+		if got, at, ok := tab(tt.line, tt.pos, '\t'); got != tt.want || at != tt.at || !ok {
+			t.Errorf("%q: %q, %d, %v, want %q, %d", tt.line, got, at, ok, tt.want, tt.at)
+		}
+	}
+	if _, _, ok := tab("re", 2, 'x'); ok {
+		t.Error("another key completes, too")
+	}
+}
+
+// TestShellKeepsAborts: what Ctrl-C aborts on another connection is kept as lines
+// that do the same.
+func TestShellKeepsAborts(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	if err := s.connect(context.Background(), "127.0.0.1:10"); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"begin 5", "use 0", "begin 6"} {
+		if err := s.do(t.Context(), splitLine(line)[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{2, 0} { // once each
+		if n, err := s.abortOpen(t.Context()); n != want || err != nil {
+			t.Errorf("%d aborted, %v, want %d", n, err, want)
+		}
+	}
+	want := []string{"begin 5", "use 0", "begin 6", "abort 6", "use 1", "abort 5", "use 0"}
+	if diff := cmp.Diff(want, s.lines.all); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+}
+
+// TestShellBrokenBefore: a record for a connection that was lost says how it was.
+func TestShellBrokenBefore(t *testing.T) {
+	t.Parallel()
+	s := connectedShell(t, "silent")
+	s.mu.Lock()
+	s.current.closed, s.current.how, s.broken = true, "the application closed it", "closed without END_REQUEST"
+	s.mu.Unlock()
+	for _, want := range []string{"closed without END_REQUEST", "the connection to tcp:127.0.0.1:9 is closed: the application closed it"} {
+		if err := s.do(t.Context(), splitLine("abort 1")[0]); !is[peerError](err) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

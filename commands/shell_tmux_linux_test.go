@@ -41,7 +41,8 @@ func startTmux(t *testing.T, dir string, args ...string) *tmuxShell {
 	if err := os.WriteFile(config, []byte("set -g remain-on-exit on\nset -g status off\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start := exec.Command(s.command, append([]string{"-S", s.socket, "-f", config, "-u", "new-session", "-d", "-x", "80", "-y", "24", "-c", dir, program, "shell"}, args...)...)
+	start := exec.Command(s.command, append([]string{"-S", s.socket, "-f", config, "-u", "new-session", "-d", "-x", "80", "-y", "24", "-c", dir,
+		"sh", "-c", `"$0" "$@"; echo "exit code $?"`, program, "shell"}, args...)...) // of the codes that tmux itself is told some get lost
 	start.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LANG=C.UTF-8", "SHELL=/bin/sh", "TERM=xterm", "GORACE=atexit_sleep_ms=0"}
 	if b, err := start.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
@@ -162,14 +163,7 @@ func (s *tmuxShell) golden(name string, stable func(string) string) {
 // exits waits until the shell has ended, and wants its exit code.
 func (s *tmuxShell) exits(want string) {
 	s.t.Helper()
-	code := ""
-	wiretest.Eventually(s.t, "the shell ends", func() bool {
-		code = strings.TrimSpace(s.run("display-message", "-p", "#{pane_dead_status}"))
-		return code != ""
-	})
-	if code != want {
-		s.t.Errorf("exit code %s, want %s", code, want)
-	}
+	s.has("exit code " + want)
 }
 
 // TestShellTmuxPHP: a session with php-fpm in a real terminal: completion, hex

@@ -213,6 +213,9 @@ func TestShellPartOfLine(t *testing.T) {
 	s := startShell(t, 80, 24, "app:echo")
 	s.typed("request / -d abc\r", "app:echo>")
 	s.has("abc")
+	s.typed("connect\r", "1 app:echo>") // which lives longer than the command
+	s.typed("begin; params; stdin; wait\r", "1 app:echo closed>")
+	s.has("< END_REQUEST id=1 appStatus=0 protocolStatus=REQUEST_COMPLETE")
 	s.ends(0)
 }
 
@@ -239,6 +242,9 @@ func TestShellSearch(t *testing.T) {
 	s.typed("\x12", "no line with 'be'> begin 1 keep")
 	s.typed("\x7f\x7f", "search ''> half")
 	s.typed("A=", "search 'A='> params 1 A=b")
+	s.typed("\x07", "tcp:127.0.0.1:9 2 open> half")
+	s.typed("\x12begin\x12", "search 'begin'> begin 1 keep")
+	s.typed(" ", "search 'begin '> begin 1 keep") // and not back to a later one
 	s.typed("\x07", "tcp:127.0.0.1:9 2 open> half")
 	s.typed("\x12keep\x05s", "tcp:127.0.0.1:9 2 open> begin 1 keeps")
 	s.typed("\x15\x12A=\r", "tcp:127.0.0.1:9 2 open>")
