@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/fcgiscope/fcgiscope/wire"
 	"github.com/fcgiscope/fcgiscope/wire/cgi"
@@ -12,8 +13,8 @@ import (
 
 // An Authorizer asks an application whether a request may go on to Next. If it
 // may, the fields Variable-NAME of the answer become parameters of what an App
-// behind it is asked; if not, the client gets the answer. An application that
-// does not answer lets nobody in. See FastCGI 1.0, section 6.3.
+// behind it is asked, but for those that say how long a stream is; if not, the
+// client gets the answer. An application that does not answer lets nobody in. See FastCGI 1.0, section 6.3.
 type Authorizer struct {
 	App  *App
 	Next http.Handler
@@ -74,8 +75,19 @@ func (z *Authorizer) allowed(w http.ResponseWriter, r *http.Request, x *Exchange
 		x.fail(w, http.StatusBadGateway, "the authorizer: "+err.Error())
 		return false
 	}
-	x.Variables = append(x.Variables, variables...)
+	x.Variables = append(x.Variables, slices.DeleteFunc(variables, ofStreams)...)
 	return true
+}
+
+// ofStreams reports whether a parameter says how much follows in a stream, which
+// is for the gateway to say: an application would wait for more than there is, or
+// take the rest for something else.
+func ofStreams(p wire.Pair) bool {
+	switch string(p.Name) {
+	case "CONTENT_LENGTH", "FCGI_DATA_LENGTH", "FCGI_DATA_LAST_MOD":
+		return true
+	}
+	return false
 }
 
 // clonePairs copies pairs out of a connection's memory.

@@ -30,7 +30,7 @@ func TestAuthorizer(t *testing.T) {
 		asked.Store(said)
 		switch x.Param("QUERY_STRING") {
 		case "open":
-			io.WriteString(x.Stdout, "Status: 200 OK\r\nVariable-REMOTE_USER: alice\r\nVariable-HTTP_HOST: safe\r\nX-Other: 1\r\n\r\nignored")
+			io.WriteString(x.Stdout, "Status: 200 OK\r\nVariable-REMOTE_USER: alice\r\nVariable-HTTP_HOST: safe\r\nVariable-CONTENT_LENGTH: 99\r\nX-Other: 1\r\n\r\nignored")
 		case "login":
 			io.WriteString(x.Stdout, "Status: 401\r\nWWW-Authenticate: Basic\r\nVariable-SECRET: s\r\nContent-Type: text/plain\r\n\r\nwho are you?")
 		case "silent":
@@ -40,7 +40,7 @@ func TestAuthorizer(t *testing.T) {
 	})
 	app := serveApp(t, func(_ context.Context, x *server.Exchange) {
 		body, _ := io.ReadAll(x.Stdin)
-		fmt.Fprintf(x.Stdout, "Content-Type: text/plain\r\n\r\n%s %s %s", x.Param("REMOTE_USER"), x.Param("HTTP_HOST"), body)
+		fmt.Fprintf(x.Stdout, "Content-Type: text/plain\r\n\r\n%s %s %s %s", x.Param("REMOTE_USER"), x.Param("HTTP_HOST"), x.Param("CONTENT_LENGTH"), body)
 	})
 	h := &Front{Next: &Authorizer{App: &App{Pool: guard}, Next: &App{Pool: app}, Root: "/srv"}}
 	for _, tt := range []struct {
@@ -49,7 +49,7 @@ func TestAuthorizer(t *testing.T) {
 		body   string
 		field  string // NAME: VALUE in the header
 	}{
-		{"open", 200, "alice safe body", ""},
+		{"open", 200, "alice safe 4 body", ""},
 		{"login", 401, "who are you?", "Www-Authenticate: Basic"},
 		{"", 302, "", "Location: /login"},
 		{"silent", 502, "Bad Gateway\n", ""},
