@@ -188,8 +188,11 @@ func TestShellLost(t *testing.T) {
 	s.typed("", "tcp:127.0.0.1:9 closed>")
 	s.has("fcgiscope: tcp:127.0.0.1:9: closed without END_REQUEST for 1 request")
 	s.typed("connect\r", "1 tcp:127.0.0.1:9>")
-	app, _ = s.peer()
+	app, sent = s.peer()
 	s.typed("begin 1; wait\r", "")
+	if _, err := sent.ReadRecord(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := app.Write(wire.EndRecord(1, 0, wire.RequestComplete).Append(nil)); err != nil {
 		t.Fatal(err)
 	}
