@@ -115,7 +115,9 @@ func TestShellInterrupt(t *testing.T) {
 		return slices.Contains(lines, "fcgiscope: stopped waiting, and what is open stays so")
 	}
 	for range 10 {
-		s.typed("\x03", "")
+		if _, err := s.master.WriteString("\x03"); err != nil {
+			t.Fatal(err)
+		}
 		if s.screen.wait(stopped, time.Second) {
 			break
 		}
