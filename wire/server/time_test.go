@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
+	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
 // after runs do in a bubble and checks how much time it takes there: at least
@@ -286,6 +288,16 @@ func TestShutdown(t *testing.T) {
 		stopped := make(chan error, 1)
 		go func() { stopped <- s.Shutdown(context.Background()) }()
 		idle.closed()
+		wiretest.Eventually(t, "the busy connection drains, too", func() bool {
+			s.mu.Lock()
+			conns := s.connsLocked()
+			s.mu.Unlock()
+			return !slices.ContainsFunc(conns, func(c *conn) bool {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				return !c.draining
+			})
+		})
 		busy.send(wire.BeginRecord(2, wire.Responder, wire.KeepConn))
 		busy.wantRecords(end(2, 0, wire.Overloaded))
 		close(release)
