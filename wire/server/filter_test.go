@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fcgiscope/fcgiscope/wire"
@@ -58,4 +59,23 @@ func TestStreamsInAnyOrder(t *testing.T) {
 			p.alive()
 		})
 	}
+}
+
+// TestHungryTogether: two handlers of a connection that wait for STDIN, while
+// DATA wait for them, do not wake each other for ever.
+func TestHungryTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := connectPipe(t, &Server{Handler: Filter(Upper)})
+		for id := uint16(1); id <= 2; id++ {
+			p.begin(id, wire.Filter, wire.KeepConn, "FCGI_DATA_LENGTH=4")
+			p.send(wire.NewRecord(wire.TypeData, id, []byte("data")), wire.NewRecord(wire.TypeData, id, nil))
+		}
+		synctest.Wait() // comes to an end when both wait
+		for id := uint16(1); id <= 2; id++ {
+			p.send(wire.NewRecord(wire.TypeStdin, id, nil))
+			if a := p.answer(id); a.stdout != textHeader+"DATA" {
+				t.Errorf("%d: %+v", id, a)
+			}
+		}
+	})
 }

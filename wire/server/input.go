@@ -28,7 +28,7 @@ func (in *input) Read(p []byte) (int, error) {
 	c := in.x.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
+	for first := true; ; first = false {
 		switch {
 		case in.x.over:
 			return 0, ErrEnded
@@ -48,8 +48,10 @@ func (in *input) Read(p []byte) (int, error) {
 		case c.dead != nil:
 			return 0, io.ErrUnexpectedEOF
 		}
-		if in.hungry = true; in.other().waiting() > 0 {
-			c.changed.Broadcast() // to who waits for room there
+		if in.hungry = true; first && in.other().waiting() > 0 {
+			// To who waits for room there; once, or two that are hungry would wake
+			// each other for ever.
+			c.changed.Broadcast()
 		}
 		c.changed.Wait()
 		in.hungry = false
