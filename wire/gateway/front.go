@@ -182,7 +182,11 @@ func (w *writer) Write(p []byte) (int, error) {
 func (w *writer) FlushError() error {
 	w.arm()
 	defer w.disarm()
-	return w.control.Flush()
+	err := w.control.Flush()
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		err = w.unsent(err)
+	}
+	return err
 }
 
 // sendPiece is how much of a file is sent under one time limit.

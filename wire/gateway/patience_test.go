@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -125,5 +127,42 @@ func TestImpatience(t *testing.T) {
 	}
 	if got := h.Status(t); got != "reset" {
 		t.Errorf("and then %q, want a reset", got)
+	}
+}
+
+// TestFlushNotTaken: what a client does not take of a piece that was flushed is
+// told, also when nothing is written after it.
+func TestFlushNotTaken(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"the last piece": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "piece")
+			if err := http.NewResponseController(w).Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("flushed: %v", err)
+			}
+		},
+		"only a header": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+			_ = http.NewResponseController(w).Flush()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := make(pipes)
+				done := make(chan *Exchange, 1)
+				s := &http.Server{Handler: &Front{Next: h, SendTime: time.Second, Done: func(x *Exchange) { done <- x }}}
+				served := make(chan error, 1)
+				go func() { served <- s.Serve(l) }()
+				c, server := net.Pipe()
+				l <- server
+				io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				x := <-done
+				if !x.Cut || x.Why != "the client did not take the answer in time" {
+					t.Errorf("cut %v, why %q", x.Cut, x.Why)
+				}
+				c.Close()
+				s.Close()
+				<-served
+			})
+		})
 	}
 }
