@@ -253,14 +253,10 @@ func TestGatewayOthers(t *testing.T) {
 	})
 }
 
-// TestGatewayChromium: a browser sends a form and a file. Chromium is none of
-// the peers that are required: it is large.
+// TestGatewayChromium: a browser sends a form and a file.
 func TestGatewayChromium(t *testing.T) {
 	t.Parallel()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("missing peer: chromium")
-	}
+	browser := wiretest.RealPeer(t, "chromium")["command"]
 	root := phpApp(t)
 	for name, text := range map[string]string{
 		"form.html": `<form id=f action="/form.php/i?q=1" method="post"><input name="name" value="wörld"></form><script>f.submit()</script>`,
@@ -283,7 +279,7 @@ const d = new DataTransfer(); d.items.add(new File([new Uint8Array(300000)], "ze
 		// Its processes may end a little later than it does.
 		defer wiretest.Eventually(t, "chromium is gone", func() bool { return os.RemoveAll(profile) == nil })
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
-		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile,
+		out, err := exec.CommandContext(ctx, browser, "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile,
 			"--virtual-time-budget=5000", "--dump-dom", g.url+page).Output()
 		cancel()
 		if err != nil || !strings.Contains(string(out), want) {
