@@ -180,6 +180,7 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // FlushError is for http.ResponseController.
 func (w *writer) FlushError() error {
+	w.begin(http.StatusOK)
 	w.arm()
 	defer w.disarm()
 	err := w.control.Flush()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -163,6 +164,44 @@ func TestFlushNotTaken(t *testing.T) {
 				s.Close()
 				<-served
 			})
+		})
+	}
+}
+
+// TestFlushFirst: a handler that flushes before it has said anything has sent a
+// header, with all that belongs into it, and no other can follow.
+func TestFlushFirst(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(){
+		"returns": func() {},
+		"panics":  func() { panic("after the header") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			done := make(chan *Exchange, 1)
+			s := httptest.NewUnstartedServer(&Front{
+				Done: func(x *Exchange) { done <- x },
+				Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_ = http.NewResponseController(w).Flush()
+					after()
+				}),
+			})
+			s.Start()
+			defer s.Close()
+			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL, io.NopCloser(strings.NewReader("chunked")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := s.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+			x := <-done
+			if !resp.Close || resp.StatusCode != 200 || x.Status != 200 || (err != nil) != (name == "panics") || x.Cut != (err != nil) {
+				t.Errorf("closes %v, status %d, noted %d, cut %v, error %v", resp.Close, resp.StatusCode, x.Status, x.Cut, err)
+			}
 		})
 	}
 }
