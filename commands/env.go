@@ -48,7 +48,8 @@ func (e *Env) interrupts() (c <-chan os.Signal, stop func()) {
 // A Terminal says which of the standard streams are one, and how wide it is.
 type Terminal struct {
 	Stdin, Stdout, Stderr bool
-	// Width returns the columns of the terminal; nil or 0: not known.
+	// Width returns the columns of the terminal, which is that of stderr where
+	// stdout is none; nil or 0: not known.
 	Width func() int
 	// Height returns its lines, likewise.
 	Height func() int
@@ -68,6 +69,14 @@ func (t Terminal) columns() int {
 
 // OS returns the environment of this process. Its signals are for UntilSignal.
 func OS() *Env {
+	size := func() (width, height int) {
+		for _, f := range []*os.File{os.Stdout, os.Stderr} {
+			if width, height, err := term.GetSize(int(f.Fd())); err == nil {
+				return width, height
+			}
+		}
+		return 0, 0
+	}
 	return &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv:  os.Getenv,
@@ -84,20 +93,8 @@ func OS() *Env {
 			Stdin:  term.IsTerminal(int(os.Stdin.Fd())),
 			Stdout: term.IsTerminal(int(os.Stdout.Fd())),
 			Stderr: term.IsTerminal(int(os.Stderr.Fd())),
-			Width: func() int {
-				width, _, err := term.GetSize(int(os.Stdout.Fd()))
-				if err != nil {
-					return 0
-				}
-				return width
-			},
-			Height: func() int {
-				_, height, err := term.GetSize(int(os.Stdout.Fd()))
-				if err != nil {
-					return 0
-				}
-				return height
-			},
+			Width:  func() int { width, _ := size(); return width },
+			Height: func() int { _, height := size(); return height },
 			Raw: func() (func(), error) {
 				before, err := term.MakeRaw(int(os.Stdin.Fd()))
 				if err != nil {

@@ -38,7 +38,7 @@ type meter struct {
 // newMeter returns a meter on the stderr of env, which is to be a terminal.
 func newMeter(env *Env) *meter {
 	m := &meter{
-		out:  &late{w: env.Stderr, now: env.Now, at: env.Now().Add(progressAfter)},
+		out:  &late{w: env.Stderr, now: env.Now, at: env.Now().Add(progressAfter), width: env.Terminal.Width},
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go func() {
@@ -95,9 +95,11 @@ func (m *meter) add(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.bytes += n
-	switch {
-	case m.bar != nil:
-		_ = m.bar.Add64(n) // what stderr says to it changes no result
+	switch { // what stderr says to it changes no result
+	case m.bar != nil && n > 0:
+		_ = m.bar.Add64(n)
+	case m.bar != nil && !m.bar.IsFinished():
+		_ = m.bar.RenderBlank() // Add64 does not draw bytes that stand still
 	case m.what != "" && m.out.now().Sub(m.drawn) >= progressEvery:
 		m.draw()
 	}
@@ -174,11 +176,13 @@ func (r metered) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// late is a writer that writes nothing before a moment.
+// late is a writer that writes nothing before a moment, and of a line only what
+// has room: the rest would stay on the screen, as \r goes back one line only.
 type late struct {
 	w     io.Writer
 	now   func() time.Time
 	at    time.Time
+	width func() int // as Terminal.Width
 	wrote bool
 }
 
@@ -187,5 +191,22 @@ func (l *late) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	l.wrote = true
+	if n := room(l.width); n > 0 {
+		if _, err := io.WriteString(l.w, clipLines(string(p), n-1)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
 	return l.w.Write(p)
+}
+
+// clipLines leaves so many characters behind each \r.
+func clipLines(s string, columns int) string {
+	lines := strings.Split(s, "\r")
+	for i, line := range lines {
+		if r := []rune(line); len(r) > columns {
+			lines[i] = string(r[:columns])
+		}
+	}
+	return strings.Join(lines, "\r")
 }
