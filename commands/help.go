@@ -36,7 +36,11 @@ func writeAppHelp(w io.Writer, columns int, app *cli.App) error {
 // writeHelp prints the help of a command, for so many columns.
 func writeHelp(w io.Writer, columns int, c *cli.Command) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s\n\nusage: %s\n", c.HelpName, c.Usage, strings.TrimSpace(c.HelpName+" [FLAGS] "+c.ArgsUsage))
+	args := "[FLAGS] " + c.ArgsUsage
+	if len(c.Subcommands) > 0 {
+		args = "COMMAND [FLAGS] [ARGUMENTS]"
+	}
+	fmt.Fprintf(&b, "%s: %s\n\nusage: %s %s\n", c.HelpName, c.Usage, c.HelpName, strings.TrimSpace(args))
 	if c.Description != "" {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Description))
 	}

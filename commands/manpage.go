@@ -135,7 +135,11 @@ func commandPage(parent string, c *cli.Command) []byte {
 	r.begin(c.HelpName, c.Usage)
 	r.section("SYNOPSIS")
 	r.line(`.B ` + escapeRoff(c.HelpName))
-	r.line(strings.TrimSpace(`[\fIFLAGS\fR] ` + escapeRoff(c.ArgsUsage)))
+	args := `[\fIFLAGS\fR] ` + escapeRoff(c.ArgsUsage)
+	if len(c.Subcommands) > 0 {
+		args = `\fICOMMAND\fR [\fIFLAGS\fR] [\fIARGUMENTS\fR]`
+	}
+	r.line(strings.TrimSpace(args))
 	description, exit, examples, notes := splitDescription(c.Description)
 	if len(description) > 0 {
 		r.section("DESCRIPTION")
