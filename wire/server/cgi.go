@@ -91,6 +91,7 @@ func (g *CGI) find(x *Exchange) (program, info string, err error) {
 	if script = "/" + script; hasDots(script) {
 		script = filepath.Clean(script)
 	}
+	asked := filepath.Clean(script)
 	script, info = splitInfo(script)
 	script = filepath.Clean(script)
 	path, err := filepath.EvalSymlinks(script)
@@ -98,7 +99,8 @@ func (g *CGI) find(x *Exchange) (program, info string, err error) {
 		return "", "", notRunnable(script, err)
 	}
 	if err != nil || !inside(root, path) && !(g.FollowLinks && (inside(root, script) || inside(named, script))) {
-		return "", "", failure(403, "%q is outside of %q", script, named)
+		// With the script alone it would tell what files there are outside.
+		return "", "", failure(403, "%q is outside of %q", asked, named)
 	}
 	stat, err := os.Stat(path)
 	switch {

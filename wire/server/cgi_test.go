@@ -81,6 +81,7 @@ func TestCGI(t *testing.T) {
 		{"outside", "../../etc/passwd", "Status: 403 ", "is outside of", 403},
 		{"outside, missing", "../nothing-there", "Status: 403 ", "is outside of", 403},
 		{"link to outside", "link", "Status: 403 ", "is outside of", 403},
+		{"outside, below a file", "../" + filepath.Base(filepath.Dir(outside)) + "/outside/x", "Status: 403 ", "/outside/x\" is outside of", 403},
 		{"the root", "", "Status: 403 ", "is outside of", 403},
 		{"directory", "sub", "Status: 403 ", "is a directory", 403},
 		{"no mode", "text", "Status: 403 ", "is not executable", 403},
