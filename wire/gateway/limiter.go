@@ -52,7 +52,12 @@ func (l *Limiter) enter(w http.ResponseWriter, r *http.Request) bool {
 	case <-timer.C:
 		x.fail(w, http.StatusServiceUnavailable, fmt.Sprintf("as many requests are at work as may be, %d, and none of them ended within %v", cap(l.places), l.wait))
 	case <-r.Context().Done():
+		if cause := causeOf(r); cause != nil {
+			x.fail(w, http.StatusServiceUnavailable, cause.Error()+" before the request had its turn")
+			return false
+		}
 		x.fail(w, statusClientGone, "the client closed the connection while it waited for its turn")
+		panic(http.ErrAbortHandler) // or net/http would answer with 200
 	}
 	return false
 }
