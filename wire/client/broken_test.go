@@ -28,6 +28,9 @@ func TestClosedWithoutEnd(t *testing.T) {
 		if string(b) != string(want) || !errors.As(err, &closed) || closed.Received != int64(cut) || closed.Stdout != int64(len(b)) {
 			t.Fatalf("cut at %d: %q, %v", cut, b, err)
 		}
+		if strings.Contains(err.Error(), "EOF") {
+			t.Errorf("cut at %d: %v: that is for programs", cut, err)
+		}
 		var truncated *wire.TruncatedError
 		inside := cut > 0 && cut != len(whole)-16
 		if errors.As(err, &truncated) != inside || inside != errors.Is(err, io.ErrUnexpectedEOF) || !inside != errors.Is(err, io.EOF) {

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -40,8 +41,11 @@ func (e *ClosedError) Error() string {
 		s = "client: connection closed without an answer"
 	}
 	var errno syscall.Errno
-	if errors.As(e.Err, &errno) { // without the addresses, which the user knows
+	switch {
+	case errors.As(e.Err, &errno): // without the addresses, which the user knows
 		return s + ": " + errno.Error()
+	case e.Err == io.EOF: // that is what closed means
+		return s
 	}
 	return s + ": " + e.Err.Error()
 }

@@ -117,6 +117,9 @@ func TestKinds(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), tt.message) {
 				t.Errorf("Status: %q, want %q in it", err, tt.message)
 			}
+			if err != nil && (strings.Contains(err.Error(), "EOF") || strings.Count(err.Error(), "closed without") > 0 && tt.status == fpm.Closed) {
+				t.Errorf("Status: %q says it twice", err)
+			}
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/fcgiscope/fcgiscope/wire/client"
 	"github.com/fcgiscope/fcgiscope/wire/transport"
@@ -76,7 +77,12 @@ func (e *Error) Error() string {
 	if words == "" {
 		separator = ""
 	}
+	var errno syscall.Errno
 	switch {
+	case e.Kind == Closed:
+		if errors.As(e.Err, &errno) { // a reset; the rest the words have said
+			b.WriteString(separator + errno.Error())
+		}
 	case e.Err != nil:
 		b.WriteString(separator + e.Err.Error())
 	case e.Kind == NotFPM && e.HTTPStatus != 200:
