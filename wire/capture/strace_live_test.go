@@ -147,8 +147,12 @@ func request(root string, flags wire.Flags, body string) []byte {
 	return b
 }
 
+// dialLive connects to what may not listen yet: the socket is there before that.
 func dialLive(t *testing.T, path string) net.Conn {
 	c, err := net.Dial("unix", path)
+	for until := time.Now().Add(liveWait); err != nil && time.Now().Before(until); c, err = net.Dial("unix", path) {
+		time.Sleep(livePoll)
+	}
 	if err != nil {
 		t.Error(err)
 		return nil
