@@ -174,7 +174,7 @@ type relay struct {
 	rc    http.ResponseController
 	timer *time.Timer
 	armed bool
-	err   error // of writing to w
+	err   error // the first of writing to w
 }
 
 var relays = sync.Pool{New: func() any {
@@ -204,12 +204,19 @@ func (o *relay) Write(p []byte) (int, error) {
 	}
 	if len(piece) > 0 {
 		if n, err := o.w.Write(piece); err != nil {
-			o.err = err
+			o.fail(err)
 			return n, err
 		}
 	}
 	o.arm()
 	return len(p), nil // what is too much is left out
+}
+
+// fail keeps the first error: what fails after it does because of it. With mu.
+func (o *relay) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
 }
 
 // arm sees to it that what was written is sent, unless there is more, or the end,
@@ -226,7 +233,9 @@ func (o *relay) flush() {
 	defer o.mu.Unlock()
 	o.armed = false
 	if o.w != nil {
-		_ = o.rc.Flush()
+		if err := o.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			o.fail(err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fcgiscope/fcgiscope/wire/server"
 	"github.com/fcgiscope/fcgiscope/wire/wiretest"
 )
 
@@ -203,5 +204,37 @@ func TestFlushFirst(t *testing.T) {
 				t.Errorf("closes %v, status %d, noted %d, cut %v, error %v", resp.Close, resp.StatusCode, x.Status, x.Cut, err)
 			}
 		})
+	}
+}
+
+// TestPieceNotTaken: of an application that is still at work, too, it is told
+// that the client did not take what there was.
+func TestPieceNotTaken(t *testing.T) {
+	t.Parallel()
+	app := serveApp(t, func(ctx context.Context, x *server.Exchange) {
+		io.WriteString(x.Stdout, "Content-Type: text/plain\r\n\r\npiece")
+		_ = x.Flush()
+		<-ctx.Done()
+	})
+	done := make(chan *Exchange, 1)
+	s := &http.Server{
+		Handler:   &Front{SendTime: 100 * time.Millisecond, Next: &Endpoint{App: &App{Pool: app}}, Done: func(x *Exchange) { done <- x }},
+		Protocols: new(http.Protocols),
+	}
+	s.Protocols.SetUnencryptedHTTP2(true)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		<-served
+	})
+	h := wiretest.DialH2(t, "http://"+l.Addr().String(), 0, 4, 0, 0, 0, 0) // no room for an answer
+	h.Request(1, wiretest.H2Get, "/", "")
+	if x := <-done; !x.Cut || x.Why != "the client did not take the answer in time" {
+		t.Errorf("cut %v, why %q", x.Cut, x.Why)
 	}
 }
