@@ -82,7 +82,7 @@ func (a *App) body(w http.ResponseWriter, r *http.Request) (*body, error) {
 // that only this process can see.
 func (a *App) spool(in io.Reader) (b *body, err error) {
 	if a.MaxBody > 0 {
-		in = &io.LimitedReader{R: in, N: a.MaxBody + 1}
+		in = &io.LimitedReader{R: in, N: max(a.MaxBody, a.MaxBody+1)} // of the largest there is no more
 	}
 	var memory bytes.Buffer
 	n, err := io.CopyN(&memory, in, memoryBody+1)

@@ -14,7 +14,8 @@ import (
 // An Authorizer asks an application whether a request may go on to Next. If it
 // may, the fields Variable-NAME of the answer become parameters of what an App
 // behind it is asked, but for those that say how long a stream is; if not, the
-// client gets the answer. An application that does not answer lets nobody in. See FastCGI 1.0, section 6.3.
+// client gets the answer. An application that does not answer lets nobody in.
+// See FastCGI 1.0, section 6.3.
 type Authorizer struct {
 	App  *App
 	Next http.Handler

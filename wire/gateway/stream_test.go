@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -231,5 +232,20 @@ func TestNothingSmuggled(t *testing.T) {
 		if got := strings.Count(string(answers), "\r\nDate: "); got != want {
 			t.Errorf("%q: %d answers, want %d: %q", request, got, want, answers)
 		}
+	}
+}
+
+// TestLargestLimit: under the largest limit a body whose size is not known comes
+// as well.
+func TestLargestLimit(t *testing.T) {
+	t.Parallel()
+	a := &App{MaxBody: math.MaxInt64}
+	b, err := a.spool(strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if got, err := io.ReadAll(b); string(got) != "body" || b.size != 4 || err != nil {
+		t.Errorf("%q, %d bytes, error %v", got, b.size, err)
 	}
 }
