@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"io"
 	"strings"
 	"sync"
@@ -25,7 +26,8 @@ type meter struct {
 	bar *progressbar.ProgressBar // nil where the end is not known
 	// What is shown there instead.
 	what  string // "": nothing
-	bytes int64
+	item  string
+	count int64
 	began time.Time
 	drawn time.Time
 	shown int // columns
@@ -58,16 +60,16 @@ func newMeter(env *Env) *meter {
 }
 
 // begin begins what is called what; it is over after total, in bytes or in what
-// items names. Of a total that is less than 1, which is not known, only bytes are
-// counted.
-func (m *meter) begin(what string, total int64, items string) {
+// item, in the singular, names. Of a total that is less than 1, which is not
+// known, it is only counted.
+func (m *meter) begin(what string, total int64, item string) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hide()
-	m.what, m.bytes, m.began = what, 0, m.out.now()
+	m.what, m.item, m.count, m.began = what, cmp.Or(item, "byte"), 0, m.out.now()
 	if m.bar = nil; total < 1 {
 		return
 	}
@@ -79,10 +81,10 @@ func (m *meter) begin(what string, total int64, items string) {
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionClearOnFinish(),
 	}
-	if items == "" {
+	if item == "" {
 		options = append(options, progressbar.OptionShowBytes(true))
 	} else {
-		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(items))
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(item+"s"))
 	}
 	m.bar = progressbar.NewOptions64(total, options...)
 }
@@ -94,7 +96,7 @@ func (m *meter) add(n int64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.bytes += n
+	m.count += n
 	switch { // what stderr says to it changes no result
 	case m.bar != nil && n > 0:
 		_ = m.bar.Add64(n)
@@ -110,8 +112,8 @@ func (m *meter) draw() {
 	m.hide()
 	now := m.out.now()
 	line := m.what
-	if m.bytes > 0 {
-		line += " " + plural(int(m.bytes), "byte", "")
+	if m.count > 0 {
+		line += " " + plural(int(m.count), m.item, "")
 	}
 	line += ", " + now.Sub(m.began).Truncate(time.Second).String()
 	if _, err := io.WriteString(m.out, "\r"+line); err == nil && m.out.wrote {

@@ -40,6 +40,7 @@ func TestMeters(t *testing.T) {
 		{"request PEER /a -v", true, []string{"> STDIN"}},
 		{"replay CAPTURES/nginx-php-get.pcap PEER --loop 2 --ignore status --ignore body", true, []string{"50%", "requests"}},
 		{"request PEER /a --repeat 2 -o /dev/null", false, []string{"50%", "(1/2, ", "requests"}},
+		{"request PEER /a -o DIR/body -w status=%{http_code}", false, []string{"received 21000 bytes", "\rstatus=200"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {

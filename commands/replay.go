@@ -278,7 +278,7 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 	if env.Terminal.Stderr && !env.Terminal.Stdout {
 		m = newMeter(env)
 		defer m.end()
-		m.begin("replaying", int64(len(p.Requests())*player.Times), "requests")
+		m.begin("replaying", o.toSend(len(p.Requests())), "request")
 		loud := *env
 		loud.Stderr = m
 		env = &loud
@@ -307,6 +307,16 @@ func (o *replayOptions) play(ctx context.Context, env *Env, p *replay.Plan, t ta
 		return err
 	}
 	return report.verdict()
+}
+
+// toSend returns how many requests are sent of a plan with so many; 0: there is
+// no end.
+func (o *replayOptions) toSend(planned int) int64 {
+	n := int64(planned) * int64(o.loop)
+	if limit := int64(o.limit); limit > 0 && (n == 0 || limit < n) {
+		return limit
+	}
+	return n
 }
 
 // A factor is the value of a flag: a number that may end with x.

@@ -7,8 +7,9 @@ func (o *requestOptions) meter(env *Env) *meter {
 	if !env.Terminal.Stderr || o.silent || o.verbose || o.output.format.word != "" {
 		return nil
 	}
-	if o.sending.repeat > 1 && env.Terminal.Stdout && o.answer.file == "" {
-		return nil // the answers are seen
+	seen := o.answer.file == "" || o.answer.file == "-" || o.writeOut.given
+	if o.sending.repeat > 1 && env.Terminal.Stdout && seen {
+		return nil // each request is told of there
 	}
 	return newMeter(env)
 }

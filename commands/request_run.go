@@ -31,7 +31,7 @@ func (r *runner) all(ctx context.Context) error {
 	var err error
 	if r.meter != nil {
 		if n := int64(r.o.sending.repeat); n > 1 {
-			r.meter.begin("", n, "requests")
+			r.meter.begin("", n, "request")
 			r.out.many = true
 		} else {
 			r.meter.begin("waiting", -1, "")
@@ -143,6 +143,9 @@ func (r *runner) hangUp(how flow.CloseKind) {
 func (r *runner) report(x *exchange) {
 	if err := r.o.params.header.cookies.keep(r.env, &r.in.cookies, x.answer.header); err != nil {
 		x.err = errors.Join(x.err, err)
+	}
+	if r.o.sending.repeat <= 1 {
+		r.meter.rest()
 	}
 	if r.o.writeOut.given {
 		r.out.flush()
