@@ -238,3 +238,39 @@ func TestPieceNotTaken(t *testing.T) {
 		t.Errorf("cut %v, why %q", x.Cut, x.Why)
 	}
 }
+
+// An unflushed answer is one that cannot be flushed; asked is told of each try.
+type unflushed struct {
+	http.ResponseWriter
+	asked chan<- struct{}
+}
+
+func (w unflushed) FlushError() error {
+	select {
+	case w.asked <- struct{}{}:
+	default:
+	}
+	return http.ErrNotSupported
+}
+
+// TestUnflushed: an answer is not less complete where there is no flushing.
+func TestUnflushed(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	app := serveApp(t, func(ctx context.Context, x *server.Exchange) {
+		io.WriteString(x.Stdout, "Content-Type: text/plain\r\n\r\npie")
+		_ = x.Flush()
+		select {
+		case <-asked:
+			io.WriteString(x.Stdout, "ce")
+		case <-ctx.Done():
+		}
+	})
+	var x *Exchange
+	f := &Front{Next: &Endpoint{App: &App{Pool: app}}, Done: func(done *Exchange) { x = done }}
+	w := httptest.NewRecorder()
+	f.ServeHTTP(unflushed{w, asked}, httptest.NewRequest("GET", "http://localhost/", nil))
+	if w.Body.String() != "piece" || x.Cut || x.Why != "" {
+		t.Errorf("%q, cut %v, why %q", w.Body, x.Cut, x.Why)
+	}
+}
