@@ -78,7 +78,7 @@ var serveApps = []struct {
 	{"authorizer", "", "role AUTHORIZER: lets pass, asks for a password, or refuses; without its flags it asks for \"secret\" below directories called private", authorizerApp, authFlags},
 	{"filter", "", "role FILTER: answers with the DATA stream, in capital letters or what else --transform says", filterApp, []string{"transform"}},
 	{"exec", "DIR|PROGRAM", "runs a CGI program for each request", execApp, []string{"program-timeout", "pass-env", "pass-param", "follow-symlinks"}},
-	{"files", "DIR", "answers with the files in DIR, by the path of REQUEST_URI", filesApp, []string{"follow-symlinks"}},
+	{"files", "DIR", "answers with the files in DIR, hidden ones too, by the path of REQUEST_URI, and lists directories", filesApp, []string{"follow-symlinks"}},
 	{"mock", "FILE", "answers as recorded in a capture, or in anything else that dump reads", mockApp, []string{"match", "layout", "paced"}},
 }
 
