@@ -230,20 +230,7 @@ func testInterrupted(t *testing.T, row interruptible, way string) {
 	p.run.watches()
 	p.interrupt(way, &row)
 	if row.twice {
-		stop := make(chan struct{})
-		defer close(stop)
-		go func() { // what comes at once counts as the first
-			tick := time.NewTicker(50 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-tick.C:
-					p.interrupt(strings.Replace(way, hangUp, "SIGTERM", 1), &row)
-				case <-stop:
-					return
-				}
-			}
-		}()
+		defer insist(func() { p.interrupt(strings.Replace(way, hangUp, "SIGTERM", 1), &row) })()
 	}
 	code := p.run.exit()
 	switch {

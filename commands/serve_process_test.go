@@ -73,20 +73,7 @@ func TestServeSignals(t *testing.T) {
 			want := 0
 			if twice {
 				want = 130
-				stop := make(chan struct{})
-				defer close(stop)
-				go func() { // what comes at once counts as the first
-					tick := time.NewTicker(50 * time.Millisecond)
-					defer tick.Stop()
-					for {
-						select {
-						case <-tick.C:
-							cmd.Process.Signal(syscall.SIGTERM)
-						case <-stop:
-							return
-						}
-					}
-				}()
+				defer insist(func() { cmd.Process.Signal(syscall.SIGTERM) })()
 			} else {
 				c.send(wire.NewRecord(wire.TypeStdin, 1, []byte("the body")), wire.NewRecord(wire.TypeStdin, 1, nil))
 				if stdout, end := c.end(); !strings.HasSuffix(stdout, "the body") || end.AppStatus != 0 {
@@ -316,4 +303,23 @@ func TestServeAbuse(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v, it said %s", err, said)
 	}
+}
+
+// insist sends a signal again and again until stop is called: what comes at once
+// counts as the first.
+func insist(signal func()) (stop func()) {
+	over := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				signal()
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() { close(over) }
 }

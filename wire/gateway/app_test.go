@@ -27,8 +27,15 @@ import (
 // requests.
 func front(t *testing.T, h http.Handler) (url string, done chan *Exchange) {
 	t.Helper()
+	return serveFront(t, &Front{Next: h})
+}
+
+// serveFront serves f by HTTP/1.1 and HTTP/2, as front does.
+func serveFront(t *testing.T, f *Front) (url string, done chan *Exchange) {
+	t.Helper()
 	done = make(chan *Exchange, 64)
-	s := httptest.NewUnstartedServer(&Front{Next: h, Done: func(x *Exchange) { done <- x }})
+	f.Done = func(x *Exchange) { done <- x }
+	s := httptest.NewUnstartedServer(f)
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
@@ -38,6 +45,14 @@ func front(t *testing.T, h http.Handler) (url string, done chan *Exchange) {
 		close(done)
 	})
 	return s.URL, done
+}
+
+// h2Transport is a client of HTTP/2 without an upgrade, until the end of the test.
+func h2Transport(t *testing.T) *http.Transport {
+	h2 := &http.Transport{Protocols: new(http.Protocols)}
+	h2.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(h2.CloseIdleConnections)
+	return h2
 }
 
 func write(format string, args ...any) server.Handler {

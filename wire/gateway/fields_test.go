@@ -88,9 +88,7 @@ func TestParamTooLong(t *testing.T) {
 func TestAnswerFields(t *testing.T) {
 	t.Parallel()
 	url, _ := front(t, &App{Pool: serveApp(t, write("X-Bin: a\x00b\x1b[31m\tc\rd\x7f\xff\nSet-Cookie: a=1\nset-cookie: b=2\n\n"))})
-	h2 := &http.Transport{Protocols: new(http.Protocols)}
-	h2.Protocols.SetUnencryptedHTTP2(true)
-	defer h2.CloseIdleConnections()
+	h2 := h2Transport(t)
 	for _, transport := range []http.RoundTripper{http.DefaultTransport, h2} {
 		req, err := http.NewRequest("GET", url, nil)
 		if err != nil {
@@ -115,9 +113,7 @@ func TestNoBody(t *testing.T) {
 		io.WriteString(x.Stdout, "Status: "+string(uri[1:4])+"\r\nContent-Length: 400\r\n\r\n"+string(uri[4:]))
 	})}
 	url, done := front(t, app)
-	h2 := &http.Transport{Protocols: new(http.Protocols)}
-	h2.Protocols.SetUnencryptedHTTP2(true)
-	defer h2.CloseIdleConnections()
+	h2 := h2Transport(t)
 	for _, transport := range []http.RoundTripper{http.DefaultTransport, h2} {
 		for _, path := range []string{"/204", "/304", "/304body", "/204body"} {
 			req, err := http.NewRequest("GET", url+path, nil)

@@ -107,22 +107,11 @@ func TestPatience(t *testing.T) {
 // over is not waited for either.
 func TestImpatience(t *testing.T) {
 	t.Parallel()
-	s := &http.Server{
-		Handler:   &Front{SendTime: 100 * time.Millisecond, Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") })},
-		Protocols: new(http.Protocols),
-	}
-	s.Protocols.SetUnencryptedHTTP2(true)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
-		s.Close()
-		<-served
+	url, _ := serveFront(t, &Front{
+		SendTime: 100 * time.Millisecond,
+		Next:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") }),
 	})
-	h := wiretest.DialH2(t, "http://"+l.Addr().String(), 0, 4, 0, 0, 0, 0) // no room for an answer
+	h := wiretest.DialH2(t, url, 0, 4, 0, 0, 0, 0) // no room for an answer
 	h.Request(1, wiretest.H2Get, "/", "")
 	if got := h.Status(t); got != "200" {
 		t.Errorf("the answer is %q", got)
@@ -216,23 +205,8 @@ func TestPieceNotTaken(t *testing.T) {
 		_ = x.Flush()
 		<-ctx.Done()
 	})
-	done := make(chan *Exchange, 1)
-	s := &http.Server{
-		Handler:   &Front{SendTime: 100 * time.Millisecond, Next: &Endpoint{App: &App{Pool: app}}, Done: func(x *Exchange) { done <- x }},
-		Protocols: new(http.Protocols),
-	}
-	s.Protocols.SetUnencryptedHTTP2(true)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
-		s.Close()
-		<-served
-	})
-	h := wiretest.DialH2(t, "http://"+l.Addr().String(), 0, 4, 0, 0, 0, 0) // no room for an answer
+	url, done := serveFront(t, &Front{SendTime: 100 * time.Millisecond, Next: &Endpoint{App: &App{Pool: app}}})
+	h := wiretest.DialH2(t, url, 0, 4, 0, 0, 0, 0) // no room for an answer
 	h.Request(1, wiretest.H2Get, "/", "")
 	if x := <-done; !x.Cut || x.Why != "the client did not take the answer in time" {
 		t.Errorf("cut %v, why %q", x.Cut, x.Why)

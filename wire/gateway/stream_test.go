@@ -28,9 +28,7 @@ func echoSum(_ context.Context, x *server.Exchange) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	url, _ := front(t, &App{Pool: serveApp(t, echoSum)})
-	h2 := &http.Transport{Protocols: new(http.Protocols)}
-	h2.Protocols.SetUnencryptedHTTP2(true)
-	defer h2.CloseIdleConnections()
+	h2 := h2Transport(t)
 	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, memoryBody, memoryBody + 1, 3 << 20} {
 		text := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 		want := fmt.Sprintf("%d %d %x", size, size, sha256.Sum256(text))
