@@ -3,7 +3,7 @@
 //
 // A command is an options struct, its flags() and a run function that takes a
 // context, an Env and the options; the process itself (arguments, standard
-// streams, environment, exit) appears in main.go and OS only.
+// streams, environment, signals, exit) appears in main.go, OS and UntilSignal only.
 package commands
 
 import "github.com/urfave/cli/v2"
